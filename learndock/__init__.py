@@ -1,0 +1,1 @@
+"""Learndock: a learnware dock."""

@@ -1,0 +1,1 @@
+"""Reduced kernel mean embeddings: building, comparing and sampling statistical specifications. No I/O."""

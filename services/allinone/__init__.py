@@ -1,0 +1,1 @@
+"""Every service of a dock in one process."""

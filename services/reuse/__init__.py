@@ -1,0 +1,1 @@
+"""Reuse of learnwares: from members to predictions."""

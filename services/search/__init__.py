@@ -1,0 +1,1 @@
+"""Identification: certified search over the learnwares of a dock."""

@@ -1,0 +1,1 @@
+"""Packages and the catalogue of learnwares."""
