@@ -58,7 +58,7 @@ def squared_distances(x: Rows, y: Rows) -> NDArray[np.float64]:
     a = np.asarray(x, dtype=np.float64) - shift
     b = np.asarray(y, dtype=np.float64) - shift
     d2 = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
-    return np.maximum(d2, 0.0, out=d2)
+    return np.asarray(np.maximum(d2, 0.0, out=d2))
 
 
 @dataclass(frozen=True, eq=False)
