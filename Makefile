@@ -1,0 +1,62 @@
+# The only list of commands. `make` prints it; each target sets up what it needs.
+PYTHON ?= python3
+BIN    := .venv/bin
+# More options for pytest, such as `make test OPTIONS="-k search -x"`.
+OPTIONS ?=
+# What `make bench-identification` reads, and where it writes its figures.
+DATA   ?= ../shared/data/learnwares
+JSON   ?= build/identification.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification clean
+
+help: ## print this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+
+setup: ## make the environment .venv as requirements.lock says; does nothing when it is up to date
+	@$(PYTHON) tools/environment.py setup
+
+lock: setup ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/python tools/environment.py lock
+
+protos: setup ## generate learndock/v1 from protos/
+	$(BIN)/python -m tools.stubs
+
+docs: setup ## generate docs/errors.md, docs/settings.md and docs/cli.md from the code
+	$(BIN)/python -m tools.pages
+
+lint: setup ## style, types, import contracts, protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos
+
+format: setup ## lay out code and protos
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format --write protos
+
+test: setup sandbox ## all tests; OPTIONS="..." goes to pytest
+	$(BIN)/python -m pytest $(OPTIONS)
+
+demo: setup sandbox ## the whole story on real data, in a few minutes; OPTIONS="--json FILE" writes the figures
+	$(BIN)/python -m demo $(OPTIONS)
+
+up: setup sandbox ## start a dock on this machine, its data in ./dock
+	$(BIN)/learndock up $(OPTIONS)
+
+sandbox: ## get the sandbox ready: Docker's image where an engine answers, else bubblewrap from .venv
+	@if docker info >/dev/null 2>&1; then deploy/docker/sandbox-image.sh; \
+	else echo "No Docker engine answers: models run in bubblewrap."; fi
+
+sandbox-image: ## build the image that models run in
+	deploy/docker/sandbox-image.sh
+
+bench-identification: setup sandbox ## find and reuse the learnwares of DATA for its tasks; figures go to JSON
+	@mkdir -p $(dir $(JSON))
+	$(BIN)/python benchmarks/identification.py $(DATA) --json $(JSON)
+
+clean: ## remove the environment, caches and build results; ./dock stays
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

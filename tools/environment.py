@@ -1,0 +1,138 @@
+"""Make `.venv` as requirements.lock says, or resolve requirements.lock anew.
+
+Runs before anything is installed, so it uses the standard library only. uv does the work, because it is ten
+times as quick as pip; it does not read pip's configuration, so that is handed to it: a CPU build of torch that
+pip would take from a local folder must not become gigabytes of CUDA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+from pathlib import Path
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import venv
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+STAMP = ENVIRONMENT / "made-of.sha256"
+LEAST_PYTHON = (3, 11)
+
+UV_NAMES = {
+    "find-links": "UV_FIND_LINKS",
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "constraint": "UV_CONSTRAINT",
+    "cert": "SSL_CERT_FILE",
+}
+"""What uv calls the settings of pip that say where packages come from."""
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("setup", "lock"))
+    action = parser.parse_args().action
+    try:
+        setup() if action == "setup" else lock()
+    except subprocess.CalledProcessError as failure:
+        sys.exit(f"Failed: {shlex.join(map(str, failure.cmd))}")
+
+
+def setup() -> None:
+    """Make or renew the environment, unless it was made of the same lock."""
+    if sys.version_info < LEAST_PYTHON:
+        sys.exit(f"Learndock needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
+    made_of = _digest()
+    if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == made_of:
+        return
+    print(f"Making {ENVIRONMENT.relative_to(ROOT)} as {LOCK.name} says ...", flush=True)
+    if not PYTHON.exists():
+        _require_venv()
+        venv.create(ENVIRONMENT, with_pip=True, clear=True, symlinks=True)
+    _install()
+    STAMP.write_text(made_of)
+
+
+def lock() -> None:
+    """Resolve pyproject.toml into requirements.lock, for every extra."""
+    options = ["--all-extras", "--upgrade", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    _uv("pip", "compile", "pyproject.toml", *options, "--output-file", str(LOCK))
+    # A local version such as 2.13.0+cpu exists on few machines; the plain one admits it too.
+    LOCK.write_text(re.sub(r"(==[^\s+]+)\+\S+", r"\1", LOCK.read_text()))
+
+
+def _install() -> None:
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, _pin("uv")], check=True)
+    try:
+        _uv("pip", "install", "--quiet", "--requirement", str(LOCK))
+    except subprocess.CalledProcessError:
+        print("uv could not do it; pip tries.", flush=True)
+        subprocess.run([*pip, "--requirement", str(LOCK)], check=True)
+    _uv("pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT))
+
+
+def _uv(*arguments: str) -> None:
+    environment = {**os.environ, **uv_settings(), "VIRTUAL_ENV": str(ENVIRONMENT)}
+    subprocess.run([str(ENVIRONMENT / "bin" / "uv"), *arguments], check=True, cwd=ROOT, env=environment)
+
+
+def uv_settings() -> dict[str, str]:
+    """Where pip takes packages from, as uv's environment variables; those already set win."""
+    listing = subprocess.run(
+        [str(PYTHON), "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+    ).stdout
+    settings = {UV_NAMES[key]: value for key, value in pip_settings(listing).items() if key in UV_NAMES}
+    if "UV_FIND_LINKS" in settings:
+        settings["UV_FIND_LINKS"] = ",".join(settings["UV_FIND_LINKS"].split())
+    # pip takes the best version of all indexes, uv by default that of the first index which knows the package.
+    settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return {name: value for name, value in settings.items() if name not in os.environ}
+
+
+def pip_settings(listing: str) -> dict[str, str]:
+    """Read what `pip config list` prints; the environment outranks a command's section, that the global one.
+
+    Parameters
+    ----------
+    listing
+        Lines such as `global.find-links='/srv/wheels'`.
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for section, key, value in re.findall(r"^([^.\s]+)\.([\w-]+)=(.*)$", listing, re.MULTILINE):
+        sections.setdefault(section, {})[key] = str(ast.literal_eval(value))
+    return {**sections["global"], **sections["install"], **sections[":env:"]}
+
+
+def _pin(name: str) -> str:
+    found = re.search(rf"^{name}==\S+", LOCK.read_text(), re.MULTILINE)
+    return found.group() if found else name
+
+
+def _digest() -> str:
+    parts = [LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(ROOT).encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _require_venv() -> None:
+    """Install Debian's python3-venv where it is missing and we may; else say how."""
+    if subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True).returncode == 0:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit("Python cannot make virtual environments here. Run: apt-get install python3-venv")
+    print("Installing python3-venv ...", flush=True)
+    subprocess.run(["apt-get", "update", "-qq"], check=True)
+    subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "python3-venv"], check=True)
+
+
+if __name__ == "__main__":
+    main()
