@@ -38,7 +38,6 @@ _BARE_REASONS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Reason.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED: Reason.CANCELLED,
     grpc.StatusCode.UNIMPLEMENTED: Reason.UNIMPLEMENTED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.MESSAGE_TOO_LARGE,
 }
 
 
@@ -69,7 +68,7 @@ def from_rpc_error(rpc_error: grpc.RpcError) -> LearndockError:
     error_class = _CLASSES.get(code, errors.Internal)
     status = rpc_status.from_call(rpc_error)
     if status is None:
-        return error_class(_BARE_REASONS.get(code, Reason.INTERNAL), message)
+        return error_class(_bare_reason(code, message), message)
     return _with_details(error_class, message, status)
 
 
@@ -90,6 +89,12 @@ def _with_details(error_class: type[LearndockError], message: str, status: statu
         resource=resource.resource_name if error_details_pb2.ResourceInfo in found else None,
         retry_after=retry.retry_delay.ToMilliseconds() / 1000 if error_details_pb2.RetryInfo in found else None,
     )
+
+
+def _bare_reason(code: grpc.StatusCode, message: str) -> Reason:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # gRPC's own two uses of it differ by their text only
+        return Reason.MESSAGE_TOO_LARGE if "message larger than max" in message else Reason.TOO_MANY_REQUESTS
+    return _BARE_REASONS.get(code, Reason.INTERNAL)
 
 
 def _reason(word: str) -> Reason:

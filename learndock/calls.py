@@ -1,0 +1,130 @@
+"""Calling: a channel whose failed calls raise `learndock.errors`, with a token and a deadline on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import json
+from typing import Any, Protocol
+
+import grpc
+
+from learndock.status import from_rpc_error
+
+_TRANSPORT_BYTES = 32 * 2**20
+_KEEPALIVE_MS = 30_000
+
+# UNAVAILABLE means that the call never reached a working server; such calls carry a request id or change nothing.
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+
+class CallPolicy(Protocol):
+    """What goes with each call."""
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """Metadata of the next call."""
+
+    def timeout(self, *, unary: bool) -> float | None:
+        """Seconds for the next call that states none; None for no limit."""
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
+    """Connect lazily to ``host:port``, with keepalive, round robin and retries."""
+    options = [
+        ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
+        ("grpc.max_send_message_length", _TRANSPORT_BYTES),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+    ]
+    if credentials is not None:
+        return grpc.secure_channel(address, credentials, options=options)
+    return grpc.insecure_channel(address, options=options)
+
+
+class CallingChannel(grpc.Channel):
+    """Another channel under a `CallPolicy`; generated stubs work on it as on any channel."""
+
+    def __init__(self, channel: grpc.Channel, policy: CallPolicy) -> None:
+        self._channel = channel
+        self._policy = policy
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:  # type: ignore[override]
+        return self._answering(self._channel.unary_unary(*args, **kwargs), unary=True)
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:  # type: ignore[override]
+        return self._answering(self._channel.stream_unary(*args, **kwargs), unary=False)
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Callable[..., ResponseStream]:  # type: ignore[override]
+        return self._streaming(self._channel.unary_stream(*args, **kwargs))
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Callable[..., ResponseStream]:  # type: ignore[override]
+        return self._streaming(self._channel.stream_stream(*args, **kwargs))
+
+    def _answering(self, method: Callable[..., Any], *, unary: bool) -> Callable[..., Any]:
+        def call(request: Any, timeout: float | None = None) -> Any:
+            seconds = self._policy.timeout(unary=unary) if timeout is None else timeout
+            try:
+                return method(request, timeout=seconds, metadata=self._policy.metadata())
+            except grpc.RpcError as error:
+                raise from_rpc_error(error) from error
+
+        return call
+
+    def _streaming(self, method: Callable[..., Any]) -> Callable[..., ResponseStream]:
+        def call(request: Any, timeout: float | None = None) -> ResponseStream:
+            seconds = self._policy.timeout(unary=False) if timeout is None else timeout
+            return ResponseStream(method(request, timeout=seconds, metadata=self._policy.metadata()))
+
+        return call
+
+    def subscribe(self, callback: Callable[[grpc.ChannelConnectivity], None], try_to_connect: bool = False) -> None:  # noqa: FBT001, FBT002
+        self._channel.subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:
+        self._channel.unsubscribe(callback)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> CallingChannel:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class ResponseStream:
+    """Messages of a streaming call; can be cancelled from another thread."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+
+    def cancel(self) -> None:
+        """End the call; the reader sees `Cancelled`."""
+        self._call.cancel()

@@ -1,0 +1,1 @@
+"""The chassis of every server: configuration, serving, access, errors, telemetry, SQL."""

@@ -1,0 +1,219 @@
+"""What surrounds every RPC: telemetry, errors, deadline, message limit, access.
+
+Each is a layer, a context manager around the call; one gRPC interceptor puts them around all four kinds of methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+import logging
+import math
+import time
+from typing import Any
+from uuid import uuid4
+
+from google.protobuf.message import Message
+import grpc
+from grpc_status import rpc_status
+
+from learndock import errors
+from learndock.account import ANONYMOUS, Role
+from learndock.errors import LearndockError, Reason
+from learndock.serving import access, caller, telemetry
+from learndock.serving.application import Authenticator
+from learndock.status import to_status
+
+_log = logging.getLogger("learndock.rpc")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call on its way through the layers.
+
+    Attributes
+    ----------
+    method
+        ``/package.Service/Method``.
+    unary
+        Whether request and response are single messages.
+    metadata
+        What came with it, lower-case keys.
+    request
+        The request message, None for a stream of them.
+    context
+        gRPC's own view of the call.
+    """
+
+    method: str
+    unary: bool
+    metadata: Mapping[str, str]
+    request: Message | None
+    context: grpc.ServicerContext
+
+
+Layer = Callable[[Call], AbstractContextManager[None]]
+
+
+class LayerInterceptor(grpc.ServerInterceptor):
+    """Puts layers around every method, the first outermost."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = tuple(layers)
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handler of a call."""
+        handler = continuation(handler_call_details)
+        return None if handler is None else _wrapped(handler, handler_call_details, self._layers)
+
+
+def _wrapped(
+    handler: Any,
+    details: grpc.HandlerCallDetails,
+    layers: tuple[Layer, ...],
+) -> grpc.RpcMethodHandler[Any, Any]:
+    metadata = {key: value for key, value in details.invocation_metadata if isinstance(value, str)}
+    unary = not handler.request_streaming and not handler.response_streaming
+
+    def surround(request: Any, context: grpc.ServicerContext) -> ExitStack:
+        call = Call(details.method, unary, metadata, None if handler.request_streaming else request, context)
+        stack = ExitStack()
+        try:
+            for layer in layers:
+                stack.enter_context(layer(call))
+        except BaseException as error:  # a layer that refuses must not hide from the ones around it
+            if not stack.__exit__(type(error), error, error.__traceback__):
+                raise
+        return stack
+
+    def respond(request: Any, context: grpc.ServicerContext) -> Any:
+        with surround(request, context):
+            return behaviour(request, context)
+
+    def respond_stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        with surround(request, context):
+            yield from behaviour(request, context)
+
+    kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
+    behaviour = getattr(handler, kind)
+    return getattr(grpc, f"{kind}_rpc_method_handler")(  # type: ignore[no-any-return]
+        respond_stream if handler.response_streaming else respond,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+@contextmanager
+def recorded(call: Call) -> Iterator[None]:
+    """Count, time and log the call: one line each, no values."""
+    began = time.monotonic()
+    request_id = call.metadata.get("x-request-id", "")[:64] or uuid4().hex
+    caller.enter(caller.ServedCall(request_id=request_id, context=call.context))
+    with telemetry.IN_FLIGHT.labels(call.method).track_inprogress():
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - began
+            code = _code_of(call.context)
+            telemetry.record(call.method, code, seconds)
+            principal = caller.current()
+            _log.info(
+                "rpc",
+                extra={
+                    "method": call.method,
+                    "code": code,
+                    "seconds": round(seconds, 6),
+                    "user_id": principal.user_id,
+                    "role": principal.role.value,
+                    "request_id": request_id,
+                },
+            )
+
+
+def _code_of(context: grpc.ServicerContext) -> str:
+    code = context.code()  # type: ignore[attr-defined]  # there, but missing in the type stubs
+    if code is not None:
+        return str(code.name)
+    return "OK" if context.is_active() else "CANCELLED"
+
+
+@contextmanager
+def reported(call: Call) -> Iterator[None]:
+    """Turn errors into statuses; what is not a `LearndockError` is logged and told as INTERNAL without details."""
+    try:
+        yield
+    except LearndockError as error:
+        _abort(call.context, error)
+    except Exception:
+        request_id = caller.served().request_id
+        _log.exception("fault", extra={"method": call.method, "request_id": request_id})
+        _abort(
+            call.context,
+            errors.Internal(Reason.INTERNAL, f"A fault of the dock; its log tells more under request id {request_id}."),
+        )
+
+
+def _abort(context: grpc.ServicerContext, error: LearndockError) -> None:
+    context.abort_with_status(rpc_status.to_status(to_status(error)))
+
+
+@contextmanager
+def timed(call: Call) -> Iterator[None]:
+    """State the deadline; a unary call without one gets the default."""
+    given = call.context.time_remaining()
+    if given is None or given > 1e9:  # gRPC tells "none" by a time far away
+        given = caller.DEFAULT_DEADLINE if call.unary else math.inf
+    known = caller.served()
+    caller.enter(caller.ServedCall(request_id=known.request_id, ends_at=time.monotonic() + given, context=call.context))
+    caller.check_active()
+    yield
+
+
+def limited(limits: Mapping[str, int]) -> Layer:
+    """Layer that refuses request messages above the limit of their service, by its full name."""
+
+    @contextmanager
+    def layer(call: Call) -> Iterator[None]:
+        limit = limits.get(call.method.split("/")[1])
+        if limit is not None and call.request is not None and call.request.ByteSize() > limit:
+            raise errors.ResourceExhausted(
+                Reason.MESSAGE_TOO_LARGE,
+                f"The request has {call.request.ByteSize()} bytes; the limit is {limit}. Send less at a time.",
+            )
+        yield
+
+    return layer
+
+
+def admitted(authenticator: Authenticator, roles: Mapping[str, Role]) -> Layer:
+    """Layer that finds out who calls and whether they may."""
+
+    @contextmanager
+    def layer(call: Call) -> Iterator[None]:
+        if not access.is_open(call.method):
+            _enter_as_caller(call, authenticator)
+            access.require(caller.current(), call.method, roles)
+        yield
+
+    return layer
+
+
+def _enter_as_caller(call: Call, authenticator: Authenticator) -> None:
+    scheme, _, token = call.metadata.get("authorization", "").partition(" ")
+    if token and scheme.lower() != "bearer":
+        raise errors.Unauthenticated(Reason.TOKEN_INVALID, "Only 'authorization: Bearer TOKEN' is understood.")
+    known = caller.served()
+    caller.enter(
+        caller.ServedCall(
+            principal=authenticator.authenticate(token) if token else ANONYMOUS,
+            token=token,
+            request_id=known.request_id,
+            ends_at=known.ends_at,
+            context=call.context,
+        )
+    )

@@ -1,0 +1,54 @@
+"""A service as a process: settings, logs, workers, server, signals, drain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import logging
+import signal
+import sys
+import threading
+from typing import TypeVar
+
+from learndock.serving import server, telemetry
+from learndock.serving.application import Application
+from learndock.serving.authentication import RemoteAuthenticator
+from learndock.serving.config import ServiceSettings, load
+from learndock.serving.peers import Peer
+
+_Settings = TypeVar("_Settings", bound=ServiceSettings)
+
+_log = logging.getLogger("learndock.process")
+
+
+def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings], Application]) -> None:
+    """Run a service until it is told to stop (SIGTERM or SIGINT)."""
+    settings = load(settings_class)
+    telemetry.configure_logging()
+    application = build(settings)
+    identity = Peer(settings.identity_address, settings.secret)
+    running = server.start(
+        [application],
+        listen=settings.listen,
+        authenticator=application.authenticator or RemoteAuthenticator(identity, settings.secret),
+        max_threads=settings.max_threads,
+    )
+    telemetry.serve_metrics(settings.metrics_listen)
+    for worker in application.workers:
+        worker.start()
+    print(f"learndock {name} at {running.address}", file=sys.stderr, flush=True)
+    _log.info("started", extra={"service": name, "address": running.address})
+    wait_for_signal()
+    running.stop(settings.drain_seconds)
+    for worker in application.workers:
+        worker.stop(settings.drain_seconds)
+    application.close()
+    identity.close()
+    _log.info("stopped", extra={"service": name})
+
+
+def wait_for_signal() -> None:
+    """Block until SIGTERM or SIGINT."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()

@@ -1,0 +1,45 @@
+"""Metrics and logs of every server."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+import sys
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from pythonjsonlogger.json import JsonFormatter
+
+CALLS = Counter("learndock_rpc_calls", "Calls answered, by method and status code.", ["method", "code"])
+SECONDS = Histogram("learndock_rpc_seconds", "Time to answer a call, in seconds, by method.", ["method"])
+IN_FLIGHT = Gauge("learndock_rpc_in_flight", "Calls being answered, by method.", ["method"])
+
+_LOG_BYTES = 16 * 2**20
+
+
+def record(method: str, code: str, seconds: float) -> None:
+    """Count one answered call."""
+    CALLS.labels(method, code).inc()
+    SECONDS.labels(method).observe(seconds)
+
+
+def configure_logging(file: Path | None = None) -> None:
+    """JSON lines to standard error, or to a file of bounded size."""
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=3)
+    handler.setFormatter(
+        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields={"message": "event"})
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def serve_metrics(listen: str) -> None:
+    """Serve Prometheus metrics at ``host:port``; nothing for an empty string."""
+    if listen:
+        host, _, port = listen.rpartition(":")
+        start_http_server(int(port), addr=host)
