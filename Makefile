@@ -22,7 +22,7 @@ lock: setup ## resolve pyproject.toml anew into requirements.lock
 protos: setup ## generate learndock/v1 from protos/
 	$(BIN)/python -m tools.stubs
 
-docs: setup ## generate docs/errors.md, docs/settings.md and docs/cli.md from the code
+docs: setup ## generate the pages of docs/ on errors, settings, metrics and commands
 	$(BIN)/python -m tools.pages
 
 lint: setup ## style, types, import contracts, protos

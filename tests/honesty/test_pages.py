@@ -1,0 +1,85 @@
+"""The pages say what the code does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import re
+import tomllib
+
+from packaging.requirements import Requirement
+import pytest
+
+from learndock.errors import LearndockError, Reason
+from learndock.status import CODES
+from tools import pages
+from tools.reasons import classes_by_reason
+from tools.settings import service_names, settings_class
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/__main__.py"))
+
+
+def test_generated_pages_are_fresh() -> None:
+    assert list(pages.stale()) == [], "run `make docs`"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_given_somewhere(reason: Reason) -> None:
+    assert classes_by_reason()[reason], f"nothing raises {reason}"
+
+
+def test_every_error_class_has_a_code() -> None:
+    assert set(LearndockError.__subclasses__()) == set(CODES)
+    assert len(set(CODES.values())) == len(CODES)
+
+
+@pytest.mark.parametrize("service", service_names())
+def test_every_setting_says_what_it_does(service: str) -> None:
+    fields = settings_class(service).model_fields.items()
+    assert [name for name, field in fields if not field.description] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_a_page(service: str) -> None:
+    readme = ROOT / "services" / service / "README.md"
+    assert 10 <= readme.read_text().count("\n") <= 100, "one page"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.+?) \|", page, re.MULTILINE))
+    assert set(rows) == dependencies()
+    assert all(len(reason.split()) >= 3 for reason in rows.values())
+
+
+def dependencies() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return {Requirement(line).name for line in lines} - {project["name"]}
+
+
+def test_pages_name_only_commands_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {(page.name, target) for page, target in make_targets()}
+    assert {(page, target) for page, target in named if target not in targets} == set()
+    assert {("README.md", "demo"), ("README.md", "test")} <= named
+
+
+def make_targets() -> Iterator[tuple[Path, str]]:
+    for page in own_pages():
+        for target in re.findall(r"(?:`|^\$ |^)make ([a-z-]+)", page.read_text(), re.MULTILINE):
+            yield page, target
+
+
+def test_pages_link_only_to_what_exists() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in own_pages()
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def own_pages() -> Iterator[Path]:
+    for pattern in ("*.md", "docs/**/*.md", "services/*/README.md", "deploy/**/*.md", "examples/*.md"):
+        yield from ROOT.glob(pattern)
