@@ -1,0 +1,198 @@
+"""A dock in one process: every service on a private loopback port of its own, and all of them on one public port.
+
+The services call each other at their private addresses, as they would on a cluster; each has its own threads there, so
+a call that fans out can never wait for a thread that waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import ipaddress
+import os
+from pathlib import Path
+import secrets
+
+from pydantic import SecretStr
+
+from learndock.errors import InvalidInput, Reason
+from learndock.serving import server
+from learndock.serving.application import Application, Authenticator, Worker
+from learndock.serving.authentication import RemoteAuthenticator
+from learndock.serving.peers import Peer
+from services.identity import wiring as identity
+from services.identity.config import Settings as IdentitySettings
+from services.reuse import wiring as reuse
+from services.reuse.config import Settings as ReuseSettings
+from services.search import wiring as search
+from services.search.config import Settings as SearchSettings
+from services.spec import wiring as spec
+from services.spec.config import Settings as SpecSettings
+from services.storage import wiring as storage
+from services.storage.config import Settings as StorageSettings
+from services.validator import wiring as validator
+from services.validator.config import Settings as ValidatorSettings
+
+DEFAULT_LISTEN = "127.0.0.1:7450"
+ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105  # a file's name
+_PRIVATE = "127.0.0.1:0"
+_PUBLIC_THREADS = 64
+_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Dock:
+    """A running dock.
+
+    Attributes
+    ----------
+    address
+        Public address, host:port.
+    admin_token_file
+        File that holds the first superadmin's token.
+    """
+
+    address: str
+    admin_token_file: Path
+    _stop: Callable[[], None]
+
+    def stop(self) -> None:
+        """Drain and end every service."""
+        self._stop()
+
+
+def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN) -> Dock:
+    """Start every service with what it keeps in folders of `data_dir`.
+
+    Raises
+    ------
+    InvalidInput
+        `listen` is not on loopback: one process without TLS is for one machine.
+    Unavailable
+        The address is in use.
+    """
+    _check_loopback(listen)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    dock = _Building(_service_token(data_dir / "service-token"))
+    try:
+        dock.build(data_dir.resolve())
+        public = dock.publish(listen)
+        (data_dir / "address").write_text(public.address + "\n")
+    except BaseException:
+        dock.stop()
+        raise
+    return Dock(public.address, data_dir / ADMIN_TOKEN_FILE, dock.stop)
+
+
+class _Building:
+    """The services of a dock, in the order in which they need each other."""
+
+    def __init__(self, service_token: str) -> None:
+        self._token = SecretStr(service_token)
+        self._applications: list[Application] = []
+        self._servers: list[server.RunningServer] = []
+        self._authenticator: Authenticator | None = None
+        self._identity: Peer | None = None
+
+    def build(self, data_dir: Path) -> None:
+        """Wire and start each service at a private address."""
+        token = self._token
+        identity_address = self._start(
+            identity.build(
+                IdentitySettings(
+                    data_dir=data_dir / "identity",
+                    admin_token_file=data_dir / ADMIN_TOKEN_FILE,
+                    service_token=token,
+                )
+            )
+        )
+        self._identity = Peer(identity_address, token.get_secret_value())
+        self._authenticator = RemoteAuthenticator(self._identity, token.get_secret_value())
+        self._start(spec.build(SpecSettings(service_token=token)))
+        storage_address = self._start(
+            storage.build(StorageSettings(data_dir=data_dir / "storage", service_token=token))
+        )
+        environments = data_dir / "environments"
+        self._start(
+            validator.build(
+                ValidatorSettings(
+                    data_dir=data_dir / "validator",
+                    environments_dir=environments,
+                    storage_address=storage_address,
+                    service_token=token,
+                )
+            )
+        )
+        self._start(
+            search.build(
+                SearchSettings(data_dir=data_dir / "search", storage_address=storage_address, service_token=token)
+            )
+        )
+        self._start(
+            reuse.build(
+                ReuseSettings(
+                    data_dir=data_dir / "reuse",
+                    environments_dir=environments,
+                    storage_address=storage_address,
+                    service_token=token,
+                )
+            )
+        )
+
+    def publish(self, listen: str) -> server.RunningServer:
+        """Start the workers, and serve all services at one address."""
+        for worker in self._workers():
+            worker.start()
+        return self._serve(self._applications, listen, _PUBLIC_THREADS)
+
+    def stop(self) -> None:
+        """End everything, the public server first."""
+        for running in reversed(self._servers):
+            running.stop(_DRAIN_SECONDS)
+        for worker in self._workers():
+            worker.stop(_DRAIN_SECONDS)
+        for application in reversed(self._applications):
+            application.close()
+        if self._identity is not None:
+            self._identity.close()
+
+    def _workers(self) -> list[Worker]:
+        return [worker for application in self._applications for worker in application.workers]
+
+    def _start(self, application: Application) -> str:
+        self._applications.append(application)
+        return self._serve([application], _PRIVATE, 32).address
+
+    def _serve(self, applications: Sequence[Application], listen: str, threads: int) -> server.RunningServer:
+        # The identity service comes first and tells callers apart itself.
+        authenticator = self._authenticator or applications[0].authenticator
+        assert authenticator is not None  # noqa: S101  # by the order in `build`
+        running = server.start(applications, listen=listen, authenticator=authenticator, max_threads=threads)
+        self._servers.append(running)
+        return running
+
+
+def _check_loopback(listen: str) -> None:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise InvalidInput(
+            Reason.FIELD_INVALID,
+            f"All services in one process serve on loopback only, not on {host or 'every interface'}; "
+            "to serve a network, run the services each on its own.",
+            field="listen",
+        )
+
+
+def _service_token(path: Path) -> str:
+    """The secret that the services share; made at the first start, mode 0600."""
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        partial.rename(path)
+    return path.read_text().strip()
