@@ -1,0 +1,1 @@
+"""What is inside a learnware package: reading it without trusting it, and building one. Runs none of its code."""
