@@ -1,0 +1,73 @@
+"""What all reuse strategies have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from learndock.errors import InvalidInput, Reason
+from learndock.reuse.member import Inputs, Member
+from learndock.reuse.outputs import ClassSet, OutputKind, labels_of
+from learndock.reuse.prediction import Prediction
+
+_Self = TypeVar("_Self", bound="Reuser")
+
+
+class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
+    """Members answering as one.
+
+    Parameters
+    ----------
+    members
+        1 or more, the most important first.
+    timeout
+        Seconds that each member has for one batch; None for no limit.
+    """
+
+    def __init__(self, members: Sequence[Member], *, timeout: float | None = None) -> None:
+        self.members = members
+        self.timeout = timeout
+
+    def fit(self: _Self, X: object = None, y: object = None) -> _Self:
+        """Make ready to predict. Needs neither rows nor labels; both are there for scikit-learn's sake."""
+        self.class_set_ = ClassSet.of([member.semantic.output for member in self.members])
+        return self
+
+    @abstractmethod
+    def answer(self, X: Inputs) -> Prediction:
+        """Outputs as the members give them, with who answered and who failed.
+
+        Raises
+        ------
+        Unavailable
+            No member could answer (NO_MEMBER_LEFT).
+        """
+
+    def predict(self, X: Inputs) -> NDArray[np.generic]:
+        """Labels, int64 [n], of a classification; the members' numbers otherwise."""
+        prediction = self.answer(X)
+        if prediction.kind is OutputKind.VALUES:
+            return prediction.outputs
+        return labels_of(self._probabilities(prediction))
+
+    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:
+        """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only.
+
+        Raises
+        ------
+        InvalidInput
+            The members do not classify (STRATEGY_UNSUITABLE).
+        """
+        if not self.members[0].classifies:
+            raise InvalidInput(Reason.STRATEGY_UNSUITABLE, "The members do not classify; there are no probabilities.")
+        return self._probabilities(self.answer(X))
+
+    def _probabilities(self, prediction: Prediction) -> NDArray[np.float64]:
+        # Outputs stand in the common order of classes, which begins with the first member's own.
+        whole = ClassSet(self.class_set_.size, (np.arange(self.class_set_.size, dtype=np.intp),))
+        return whole.spread(0, prediction.outputs, prediction.kind)
