@@ -1,0 +1,1 @@
+"""The Python client: `Dock`, and everything between it and the wire."""

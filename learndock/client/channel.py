@@ -1,0 +1,130 @@
+"""Channels to a dock: one address for all, or one per service; the caller's token and a deadline on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from learndock.calls import CallingChannel, CallPolicy, open_channel
+from learndock.errors import InvalidInput, Reason
+
+SERVICES = ("spec", "search", "storage", "validator", "reuse", "identity")
+"""Names by which `Addresses` tells services apart."""
+
+_SECURE_SCHEME = "grpcs://"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the services of a dock listen.
+
+    Attributes
+    ----------
+    default
+        Address of every service that `by_service` does not name.
+    by_service
+        Addresses by the names in `SERVICES`.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown service, or no address at all.
+    """
+
+    default: str
+    by_service: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.by_service) - set(SERVICES))
+        if unknown:
+            raise _bad_address(f"Unknown service {unknown[0]!r}; known are {', '.join(SERVICES)}.")
+        if not self.default and not self.by_service:
+            raise _bad_address("The address is empty; it should read like 127.0.0.1:50051.")
+
+    @classmethod
+    def parse(cls, text: str) -> Addresses:
+        """Read "host:port", or "storage=host:port,search=host:port,host:port" with an address per service.
+
+        The scheme "grpcs://" before an address asks for TLS.
+        """
+        default, by_service = "", {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, equals, address = part.rpartition("=")
+            if equals:
+                by_service[name] = address
+            else:
+                default = address
+        return cls(default, by_service)
+
+    def of(self, service: str) -> str:
+        """Address of a service.
+
+        Raises
+        ------
+        InvalidInput
+            Neither an own address nor a default is known.
+        """
+        address = self.by_service.get(service) or self.default
+        if not address:
+            raise _bad_address(f"No address is known for the service {service!r}.")
+        return address
+
+
+class Connection:
+    """Channels to the services of one dock, opened when first asked for.
+
+    Parameters
+    ----------
+    addresses
+        Where the services listen.
+    token
+        Secret of an API token; empty to call anonymously.
+    timeout
+        Seconds for a call that states no deadline.
+    ca_file
+        Certificate authorities to trust (PEM); asks for TLS on every address. None for the usual ones.
+    """
+
+    def __init__(self, addresses: Addresses, token: str, *, timeout: float, ca_file: Path | None = None) -> None:
+        self._addresses = addresses
+        self._policy = _AsUser(token, timeout)
+        self._ca_file = ca_file
+        self._channels: dict[str, grpc.Channel] = {}
+
+    def channel(self, service: str) -> grpc.Channel:
+        """Channel to a service, whose stubs raise `learndock.errors`."""
+        address = self._addresses.of(service)
+        if address not in self._channels:
+            self._channels[address] = CallingChannel(self._open(address), self._policy)
+        return self._channels[address]
+
+    def close(self) -> None:
+        """End all calls and close the channels."""
+        while self._channels:
+            self._channels.popitem()[1].close()
+
+    def _open(self, address: str) -> grpc.Channel:
+        target = address.removeprefix(_SECURE_SCHEME)
+        if self._ca_file is None and target == address:
+            return open_channel(target)
+        roots = self._ca_file.read_bytes() if self._ca_file is not None else None
+        return open_channel(target, grpc.ssl_channel_credentials(roots))
+
+
+class _AsUser(CallPolicy):
+    def __init__(self, token: str, timeout: float) -> None:
+        self._metadata = [("authorization", f"Bearer {token}")] if token else []
+        self._timeout = timeout
+
+    def metadata(self) -> list[tuple[str, str]]:
+        return list(self._metadata)
+
+    def timeout(self, *, unary: bool) -> float:
+        return self._timeout
+
+
+def _bad_address(message: str) -> InvalidInput:
+    return InvalidInput(Reason.FIELD_INVALID, message, field="address")

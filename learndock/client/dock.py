@@ -1,0 +1,397 @@
+"""A connection to a dock: everything a user or an admin does, one method each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, overload
+
+from learndock.account import Role, Token, User
+from learndock.client import credentials, dock_reuse, integrity, searching, transfer, validations
+from learndock.client.accounts import Accounts
+from learndock.client.catalogue import Catalogue
+from learndock.client.channel import Addresses, Connection
+from learndock.client.dock_reuse import DockReuser, ReuserProgress
+from learndock.client.messages import summary_from_messages
+from learndock.client.result import SearchResult
+from learndock.client.transfer import Progress
+from learndock.client.validations import ValidationProgress, Validations
+from learndock.client.values import (
+    Finding,
+    Member,
+    NewToken,
+    PackageCheck,
+    SearchMode,
+    Strategy,
+    Summary,
+    Validation,
+)
+from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
+from learndock.rkme.specification import Specification
+from learndock.v1 import identity_service_pb2, search_service_pb2, storage_service_pb2
+from learndock.v1.identity_service_pb2_grpc import IdentityServiceStub
+from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
+from learndock.v1.search_service_pb2_grpc import SearchServiceStub
+from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
+from learndock.v1.validator_service_pb2_grpc import ValidatorServiceStub
+
+if TYPE_CHECKING:
+    from learndock.client.local_reuse import LocalReuser
+
+Reusable = SearchResult | str | Sequence[str | Member]
+"""What can be reused: an answer, an id, or several ids or members."""
+
+
+class Dock:
+    """A connection to a dock; close it, or use it in a `with` statement.
+
+    Every method may raise the classes of `learndock.errors`; named below are those that are particular to it.
+
+    Parameters
+    ----------
+    address
+        "host:port", "grpcs://host:port" for TLS, or an address for each service by its name ("storage", "search",
+        "validator", "reuse", "identity"). None: from LEARNDOCK_ADDRESS, else from the credentials file.
+    token
+        Secret of an API token. None: from LEARNDOCK_TOKEN, else from the credentials file.
+    timeout
+        Seconds for one ordinary call.
+    ca_file
+        File of the certificate authorities to trust; asks for TLS. None: from LEARNDOCK_CA_FILE, else the usual ones.
+    """
+
+    def __init__(
+        self,
+        address: str | Mapping[str, str] | None = None,
+        token: str | None = None,
+        *,
+        timeout: float = 30.0,
+        ca_file: str | PathLike[str] | None = None,
+    ) -> None:
+        by_service = address if isinstance(address, Mapping) else {}
+        text = ",".join(f"{name}={where}" for name, where in by_service.items()) or str(address or "")
+        known = credentials.resolve(text or None, token, str(ca_file) if ca_file else None)
+        self.address = known.address
+        self._connection = Connection(
+            Addresses.parse(known.address),
+            known.token,
+            timeout=timeout,
+            ca_file=Path(known.ca_file) if known.ca_file else None,
+        )
+
+    # Learnwares
+
+    def submit(
+        self,
+        package: str | PathLike[str],
+        *,
+        semantic: SemanticSpecification | None = None,
+        visibility: Visibility = Visibility.PUBLIC,
+        learnware_id: str | None = None,
+        progress: Progress = transfer.silent,
+    ) -> Learnware:
+        """Send a package; after a break, or in another process, it goes on where it ended.
+
+        Parameters
+        ----------
+        package
+            Path of the archive.
+        semantic
+            What the learnware is for; None takes it from the package.
+        visibility
+            Who may see it.
+        learnware_id
+            Learnware to which this is a new version; None for a new learnware.
+        progress
+            Told the bytes sent and in all.
+
+        Returns
+        -------
+        Learnware
+            As entered; its validation begins now, see `wait_until_validated`.
+
+        Raises
+        ------
+        InvalidInput
+            The package breaks a rule; the error names the field.
+        AlreadyExists
+            The same package was submitted before.
+        """
+        return self._catalogue.submit(
+            Path(package),
+            semantic=semantic,
+            visibility=visibility,
+            learnware_id=learnware_id or "",
+            progress=progress,
+        )
+
+    def wait_until_validated(
+        self,
+        learnware_id: str,
+        version: int = 0,
+        *,
+        timeout: float = 900.0,
+        progress: ValidationProgress = validations.silent,
+    ) -> Validation:
+        """Watch a version (0: the newest) until its validation has ended; DeadlineExceeded after `timeout` seconds."""
+        return self._validations.wait(learnware_id, version, timeout=timeout, progress=progress)
+
+    def validation(self, learnware_id: str, version: int = 0) -> Validation:
+        """The newest validation of a version (0: of any), with the log tail; NotFound where there is none."""
+        return self._validations.latest(learnware_id, version)
+
+    def check(
+        self,
+        package: str | PathLike[str],
+        *,
+        semantic: SemanticSpecification | None = None,
+        timeout: float = 900.0,
+    ) -> PackageCheck:
+        """Have a package checked as validation would, publishing nothing."""
+        return self._validations.check(Path(package), semantic=semantic, timeout=timeout)
+
+    def list(
+        self,
+        *,
+        filter: str = "",  # noqa: A002  # the API's word
+        order_by: str = "",
+        show_deleted: bool = False,
+    ) -> Iterator[Learnware]:
+        """Learnwares that the caller may see, page by page.
+
+        Parameters
+        ----------
+        filter
+            AIP-160 expression, such as ``task = "Regression" AND name:wine``.
+        order_by
+            Fields such as ``name, create_time desc``.
+        show_deleted
+            Shows deleted ones too, to owner and admins.
+        """
+        return self._catalogue.iterate(filter_=filter, order_by=order_by, show_deleted=show_deleted)
+
+    def get(self, learnware_id: str) -> Learnware:
+        """One learnware; NotFound also for one that the caller may not see."""
+        return self._catalogue.get(learnware_id)
+
+    def update(
+        self,
+        learnware_id: str,
+        *,
+        semantic: SemanticSpecification | None = None,
+        visibility: Visibility | None = None,
+        etag: str = "",
+    ) -> Learnware:
+        """Change what is given; with an etag only if nobody changed it since (else Aborted)."""
+        return self._catalogue.update(learnware_id, semantic=semantic, visibility=visibility, etag=etag)
+
+    def delete(self, learnware_id: str) -> Learnware:
+        """Hide a learnware; it can be restored for a while."""
+        return self._catalogue.delete(learnware_id)
+
+    def undelete(self, learnware_id: str) -> Learnware:
+        """Restore a deleted learnware."""
+        return self._catalogue.undelete(learnware_id)
+
+    def versions(self, learnware_id: str) -> tuple[LearnwareVersion, ...]:
+        """Versions of a learnware, newest first."""
+        return self._catalogue.versions(learnware_id)
+
+    def specification(self, learnware_id: str, version: int = 0) -> Specification:
+        """Statistical specification of a version (0: the current one)."""
+        return self._catalogue.specification(learnware_id, version)
+
+    def download(
+        self,
+        learnware_id: str,
+        path: str | PathLike[str],
+        *,
+        version: int = 0,
+        progress: Progress = transfer.silent,
+    ) -> Path:
+        """Fetch a package to a file or into a folder; DataLoss if its bytes do not have the right SHA-256."""
+        return self._catalogue.download(learnware_id, Path(path), version=version, progress=progress)
+
+    # Search and reuse
+
+    def search(
+        self,
+        specification: Specification | None = None,
+        *,
+        text: str = "",
+        filter: SemanticFilter = SemanticFilter(),  # noqa: A002, B008  # the API's word; frozen
+        top_k: int = 10,
+        max_mixture_members: int = 5,
+        mode: SearchMode = SearchMode.CERTIFIED,
+        exclude: Sequence[str] = (),
+        min_sequence: int = 0,
+        max_scored: int = 0,
+    ) -> SearchResult:
+        """Find the learnwares, or the mixture of several, that fit a task best.
+
+        The parameters are those of `learndock.client.searching.Question`.
+        """
+        question = searching.Question(
+            specification, text, filter, top_k, max_mixture_members, mode, exclude, min_sequence, max_scored
+        )
+        return searching.ask(self._search, question)
+
+    @overload
+    def reuse(
+        self,
+        found: Reusable,
+        *,
+        strategy: Strategy | None = None,
+        where: Literal["dock"] = "dock",
+        timeout: float = 300.0,
+        progress: ReuserProgress = dock_reuse.silent,
+    ) -> DockReuser: ...
+
+    @overload
+    def reuse(
+        self,
+        found: Reusable,
+        *,
+        strategy: Strategy | None = None,
+        where: Literal["local"],
+        timeout: float = 300.0,
+        progress: ReuserProgress = dock_reuse.silent,
+    ) -> LocalReuser: ...
+
+    def reuse(
+        self,
+        found: Reusable,
+        *,
+        strategy: Strategy | None = None,
+        where: Literal["dock", "local"] = "dock",
+        timeout: float = 300.0,
+        progress: ReuserProgress = dock_reuse.silent,
+    ) -> DockReuser | LocalReuser:
+        """Turn learnwares into something with scikit-learn's `fit` and `predict`; close it when done.
+
+        Parameters
+        ----------
+        found
+            Answer of a search, or ids.
+        strategy
+            None chooses: TOP1 for one member, JOB_SELECTOR for several.
+        where
+            "dock" sends the inputs there; "local" downloads the packages, verifies them and runs them in this
+            machine's sandbox, so that no input leaves it.
+        timeout
+            Seconds within which the members must be ready.
+        progress
+            Told the reuser's state whenever it changes; for "dock" only.
+
+        Raises
+        ------
+        NotFound
+            The answer is empty, or a learnware does not exist.
+        FailedPrecondition
+            The members cannot be made ready, or (local) there is no sandbox.
+        """
+        members = _members(found, strategy)
+        if where == "local":
+            from learndock.client.local_reuse import LocalReuser
+
+            return LocalReuser.open(self._catalogue, members, strategy, timeout=timeout)
+        semantic = self.get(members[0].learnware_id).semantic_specification
+        return DockReuser.create(self._reuse, members, strategy, semantic, timeout=timeout, progress=progress)
+
+    # Accounts
+
+    def whoami(self) -> User:
+        """The account that the token belongs to."""
+        return self._accounts.whoami()
+
+    def create_user(self, name: str, *, role: Role = Role.USER, email: str = "") -> User:
+        """Make a user; for admins."""
+        return self._accounts.create_user(name, role=role, email=email)
+
+    def list_users(self, *, text: str = "") -> Iterator[User]:
+        """Users whose name or e-mail holds `text`, page by page; for admins."""
+        return self._accounts.iterate_users(text)
+
+    def update_user(
+        self, user: str, *, role: Role | None = None, email: str | None = None, disabled: bool | None = None
+    ) -> User:
+        """Change what is given of a user, told by id or name; for admins."""
+        return self._accounts.update_user(user, role=role, email=email, disabled=disabled)
+
+    def create_token(self, label: str, *, user: str = "", lifetime_seconds: int = 0) -> NewToken:
+        """Make an API token for the caller, or for another user by an admin; 0 seconds last for ever."""
+        return self._accounts.create_token(label, user=user, lifetime_seconds=lifetime_seconds)
+
+    def list_tokens(self, *, user: str = "") -> tuple[Token, ...]:
+        """The caller's tokens, or another user's for an admin, newest first."""
+        return self._accounts.list_tokens(user)
+
+    def revoke_token(self, token_id: str) -> Token:
+        """End a token."""
+        return self._accounts.revoke_token(token_id)
+
+    # The dock itself
+
+    def summary(self) -> Summary:
+        """Numbers of learnwares, users and tokens; for admins."""
+        return summary_from_messages(
+            self._storage.GetCatalogueSummary(storage_service_pb2.GetCatalogueSummaryRequest()),
+            self._identity.GetUserSummary(identity_service_pb2.GetUserSummaryRequest()),
+            self._search.GetIndexStatus(search_service_pb2.GetIndexStatusRequest()),
+        )
+
+    def check_integrity(self, *, read_packages: bool = False) -> tuple[Finding, ...]:
+        """What is wrong with catalogue, packages and index; empty when all is well; for admins."""
+        return integrity.check_integrity(self._storage, self._search, read_packages=read_packages)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Dock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Dock({self.address!r})"
+
+    @property
+    def _storage(self) -> StorageServiceStub:
+        return StorageServiceStub(self._connection.channel("storage"))
+
+    @property
+    def _search(self) -> SearchServiceStub:
+        return SearchServiceStub(self._connection.channel("search"))
+
+    @property
+    def _reuse(self) -> ReuseServiceStub:
+        return ReuseServiceStub(self._connection.channel("reuse"))
+
+    @property
+    def _identity(self) -> IdentityServiceStub:
+        return IdentityServiceStub(self._connection.channel("identity"))
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self._storage)
+
+    @property
+    def _validations(self) -> Validations:
+        return Validations(ValidatorServiceStub(self._connection.channel("validator")))
+
+    @property
+    def _accounts(self) -> Accounts:
+        return Accounts(self._identity)
+
+
+def _members(found: Reusable, strategy: Strategy | None) -> tuple[Member, ...]:
+    if isinstance(found, SearchResult):
+        return found.members(strategy)
+    several = (found,) if isinstance(found, str) else found
+    return tuple(Member(one) if isinstance(one, str) else one for one in several)

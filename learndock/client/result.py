@@ -1,0 +1,95 @@
+"""The answer of a search, and which of the learnwares in it to reuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from learndock.client.values import Certificate, Member, Mixture, SearchAdvice, Single, Strategy
+from learndock.errors import NotFound, Reason
+
+_ADVICE = {
+    None: "",
+    SearchAdvice.USE_MIXTURE: "the mixture fits much better than any single",
+    SearchAdvice.LIKELY_NOTHING_FITS: "no answer is closer than chance: reuse is unlikely to help",
+    SearchAdvice.NO_COMPARABLE_LEARNWARE: "no learnware can be compared with this specification",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    singles
+        Best first.
+    mixture
+        Several learnwares that fit better together; None where none does.
+    certificate
+        What is proven.
+    advice
+        What the caller should know; None for nothing in particular.
+    island_id
+        Island that was searched; empty without a specification.
+    profile
+        Profile of the island that made the scores.
+    as_of_sequence
+        Last change of the catalogue that the answer knows.
+    """
+
+    singles: tuple[Single, ...]
+    mixture: Mixture | None
+    certificate: Certificate
+    advice: SearchAdvice | None
+    island_id: str
+    profile: int
+    as_of_sequence: int
+
+    @property
+    def best(self) -> Single | None:
+        """The best single; None where nothing was found."""
+        return self.singles[0] if self.singles else None
+
+    def members(self, strategy: Strategy | None = None) -> tuple[Member, ...]:
+        """The learnwares to reuse.
+
+        Parameters
+        ----------
+        strategy
+            TOP1 takes the best single, any other the mixture where there is one; None takes the mixture only
+            where the dock advises it, since mixing learnwares that fit alone loses more than it gains.
+
+        Raises
+        ------
+        NotFound
+            Nothing was found.
+        """
+        mixed = self.advice is SearchAdvice.USE_MIXTURE if strategy is None else strategy is not Strategy.TOP1
+        if mixed and self.mixture is not None:
+            return tuple(Member(m.learnware_id, m.version, m.weight) for m in self.mixture.members)
+        if self.best is None:
+            raise NotFound(
+                Reason.RESOURCE_UNKNOWN, "The search found nothing to reuse; widen the filter or describe more data."
+            )
+        return (Member(self.best.learnware_id, self.best.version),)
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, (self._head(), *self._lines(), self._mixture_line(), _ADVICE[self.advice])))
+
+    def _head(self) -> str:
+        proven = "certified" if self.certificate.certified else "not certified"
+        scored, admitted = self.certificate.scored, self.certificate.admitted
+        return f"SearchResult: {len(self.singles)} singles, {proven}, {scored} of {admitted} scored exactly"
+
+    def _lines(self) -> list[str]:
+        return [
+            f"{single.rank:>4}  {single.learnware_id}  MMD2 {single.mmd2:.3e}  {single.percentile:5.1f} %"
+            f"  {single.semantic_specification.name}"
+            for single in self.singles
+        ]
+
+    def _mixture_line(self) -> str:
+        if self.mixture is None:
+            return ""
+        shares = " + ".join(f"{member.weight:.2f} x {member.learnware_id}" for member in self.mixture.members)
+        return f" mix  MMD2 {self.mixture.mmd2:.3e}  {self.mixture.percentile:5.1f} %  {shares}"

@@ -1,0 +1,69 @@
+"""Asking the search service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from learndock.client.messages import search_mode_to_message, search_result_from_message
+from learndock.client.result import SearchResult
+from learndock.client.values import SearchMode
+from learndock.learnware import SemanticFilter
+from learndock.rkme.specification import Specification
+from learndock.v1 import search_service_pb2 as pb
+from learndock.v1.search_service_pb2_grpc import SearchServiceStub
+from learndock.wire import filter_to_message, specification_to_message
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look for.
+
+    Attributes
+    ----------
+    specification
+        The user's task; without it the answer is ranked by the words alone.
+    text
+        Words to be found in name or description.
+    filter
+        Which learnwares are admitted.
+    top_k
+        Singles wanted, 1 to 100.
+    max_mixture_members
+        Most members of a mixture, 1 to 16; 1 asks for none.
+    mode
+        How hard to look.
+    exclude
+        Learnwares to leave out.
+    min_sequence
+        Waits until the index holds this change of the catalogue.
+    max_scored
+        Most exact scores; 0 for no limit.
+    """
+
+    specification: Specification | None = None
+    text: str = ""
+    filter: SemanticFilter = SemanticFilter()  # noqa: RUF009  # frozen
+    top_k: int = 10
+    max_mixture_members: int = 5
+    mode: SearchMode = SearchMode.CERTIFIED
+    exclude: Sequence[str] = ()
+    min_sequence: int = 0
+    max_scored: int = 0
+
+
+def ask(stub: SearchServiceStub, question: Question) -> SearchResult:
+    """The dock's answer to a question."""
+    admitted = replace(question.filter, text=question.text) if question.text else question.filter
+    specification = question.specification
+    request = pb.SearchRequest(
+        filter=filter_to_message(admitted),
+        specification=specification_to_message(specification) if specification is not None else None,
+        top_k=question.top_k,
+        max_mixture_members=question.max_mixture_members,
+        mode=search_mode_to_message(question.mode),
+        exclude_learnware_ids=question.exclude,
+        min_sequence=question.min_sequence,
+        max_scored=question.max_scored,
+    )
+    return search_result_from_message(stub.Search(request))

@@ -1,0 +1,159 @@
+"""Packages on their way: uploads and downloads that go on after a break, checked by SHA-256."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import hashlib
+import itertools
+import os
+from pathlib import Path
+
+from learndock.client.patience import BREAKS, Patience
+from learndock.errors import DataLoss, InvalidInput, NotFound, Reason
+from learndock.learnware import LearnwareVersion
+from learndock.v1 import storage_service_pb2 as pb
+from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
+from learndock.wire import version_from_message
+
+Progress = Callable[[int, int], None]
+"""Told the bytes done and the bytes in all."""
+
+CHUNK_BYTES = 2**20
+_STREAM_SECONDS = 3600.0
+
+
+def silent(_done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def upload(
+    stub: StorageServiceStub, path: Path, *, sha256: str, learnware_id: str = "", progress: Progress = silent
+) -> str:
+    """Bring a package's bytes to the dock; going on where an earlier try, also of another process, ended.
+
+    Returns
+    -------
+    str
+        Id of the upload, all of whose bytes are committed.
+
+    Raises
+    ------
+    LearndockError
+        The dock refuses the upload, or the connection broke too often without a byte moving.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise InvalidInput(Reason.PACKAGE_INVALID, f"{path} is empty.", field="package")
+    for upload_id in _uploads(stub, size, sha256, learnware_id):
+        try:
+            _send(stub, upload_id, path, size, progress)
+        except NotFound:
+            continue  # finished or expired meanwhile; the next one is another
+        return upload_id
+    raise AssertionError("itertools.count does not end")
+
+
+def _uploads(stub: StorageServiceStub, size: int, sha256: str, learnware_id: str) -> Iterator[str]:
+    # The request id follows from the package, so a process that starts again is given the upload it had begun. One
+    # that was finished or expired is given as well; then the next number makes a new one.
+    for number in itertools.count():
+        request_id = hashlib.sha256(f"{sha256} {learnware_id} {number}".encode()).hexdigest()
+        answer = stub.StartUpload(
+            pb.StartUploadRequest(size_bytes=size, learnware_id=learnware_id, request_id=request_id)
+        )
+        yield answer.upload.upload_id
+
+
+def _send(stub: StorageServiceStub, upload_id: str, path: Path, size: int, progress: Progress) -> None:
+    patience = Patience()
+    committed = 0
+    while True:
+        try:
+            committed = stub.GetUpload(pb.GetUploadRequest(upload_id=upload_id)).upload.committed_bytes
+            progress(committed, size)
+            if committed == size:
+                return
+            stub.WriteUpload(_pieces(path, upload_id, committed, size, progress), timeout=_STREAM_SECONDS)
+        except BREAKS as error:
+            patience.bear(error, committed)
+
+
+def _pieces(path: Path, upload_id: str, offset: int, size: int, progress: Progress) -> Iterator[pb.WriteUploadRequest]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        while data := file.read(CHUNK_BYTES):
+            yield pb.WriteUploadRequest(upload_id=upload_id, offset=offset, data=data)
+            upload_id = ""
+            offset += len(data)
+            progress(offset, size)
+
+
+def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *, progress: Progress = silent) -> Path:
+    """Fetch a package; an interrupted one is gone on with, and the file appears only when it is whole.
+
+    Parameters
+    ----------
+    stub
+        The storage service.
+    version
+        What to fetch.
+    path
+        Where to put it; in a folder it gets the name ``ID-vVERSION.zip``.
+    progress
+        Told the bytes done and in all.
+
+    Raises
+    ------
+    DataLoss
+        The bytes do not have the version's SHA-256.
+    LearndockError
+        The dock refuses, or the connection broke too often without a byte moving.
+    """
+    target = path / f"{version.learnware_id}-v{version.version}.zip" if path.is_dir() else path
+    part = target.with_name(f".{target.name}.{version.sha256[:12]}.part")
+    _fetch(stub, version, part, progress)
+    if file_sha256(part) != version.sha256:
+        part.unlink()
+        raise DataLoss(
+            Reason.HASH_MISMATCH,
+            f"The bytes of {version.learnware_id} version {version.version} are damaged; download them again.",
+            resource=version.learnware_id,
+        )
+    part.replace(target)
+    return target
+
+
+def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress) -> None:
+    patience = Patience()
+    with part.open("ab") as file:
+        if file.tell() > version.size_bytes:
+            file.truncate(0)
+        while (offset := file.seek(0, os.SEEK_END)) < version.size_bytes:
+            request = pb.DownloadPackageRequest(
+                learnware_id=version.learnware_id, version=version.version, offset=offset
+            )
+            try:
+                for piece in stub.DownloadPackage(request, timeout=_STREAM_SECONDS):
+                    file.write(piece.data)
+                    progress(file.tell(), version.size_bytes)
+            except BREAKS as error:
+                patience.bear(error, offset)
+
+
+def send_chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes in pieces that fit a message."""
+    with path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            yield data
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def version_of(stub: StorageServiceStub, learnware_id: str, version: int) -> LearnwareVersion:
+    """A version as the dock knows it; 0 for the current one."""
+    request = pb.GetVersionRequest(learnware_id=learnware_id, version=version)
+    return version_from_message(stub.GetVersion(request).version)

@@ -1,0 +1,330 @@
+"""What the dock answers, as values: search results, validations, reusers, accounts' secrets, summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from learndock.account import Token
+from learndock.learnware import FormatClass, SemanticSpecification
+from learndock.reuse.prediction import Fault
+
+
+class SearchMode(StrEnum):
+    """How hard to look."""
+
+    CERTIFIED = "CERTIFIED"
+    APPROXIMATE = "APPROXIMATE"
+    EXHAUSTIVE = "EXHAUSTIVE"
+
+
+class SearchAdvice(StrEnum):
+    """What a caller should know of an answer."""
+
+    LIKELY_NOTHING_FITS = "LIKELY_NOTHING_FITS"
+    NO_COMPARABLE_LEARNWARE = "NO_COMPARABLE_LEARNWARE"
+    USE_MIXTURE = "USE_MIXTURE"
+
+
+class ValidationState(StrEnum):
+    """Where a validation stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    VERIFIED = "VERIFIED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (ValidationState.QUEUED, ValidationState.RUNNING)
+
+
+class CheckVerdict(StrEnum):
+    """Result of one check."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    WARNING = "WARNING"
+    SKIPPED = "SKIPPED"
+
+
+class ReuserState(StrEnum):
+    """Where a reuser stands."""
+
+    PREPARING = "PREPARING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+class Strategy(StrEnum):
+    """How several learnwares become one answer."""
+
+    TOP1 = "TOP1"
+    AVERAGE = "AVERAGE"
+    JOB_SELECTOR = "JOB_SELECTOR"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A line of a validation report.
+
+    Attributes
+    ----------
+    name
+        Name of the check, as in docs/checks.md.
+    verdict
+        Its result.
+    message
+        What was found, one line.
+    seconds
+        How long it took.
+    """
+
+    name: str
+    verdict: CheckVerdict
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What validation found.
+
+    Attributes
+    ----------
+    checks
+        Every check in order.
+    format_class
+        How the model is stored; None before it was examined.
+    latency_p50_seconds, latency_p99_seconds
+        Time of a prediction of one batch; 0 when it was not measured.
+    peak_memory_bytes
+        Peak resident memory of the model's process; 0 when it was not measured.
+    executor
+        What ran it, "docker" or "bubblewrap"; empty when nothing ran.
+    log_tail
+        Last of what the model printed.
+    """
+
+    checks: tuple[CheckResult, ...] = ()
+    format_class: FormatClass | None = None
+    latency_p50_seconds: float = 0.0
+    latency_p99_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    executor: str = ""
+    log_tail: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One validation of one version of a learnware."""
+
+    validation_id: str
+    learnware_id: str
+    version: int
+    state: ValidationState
+    report: ValidationReport
+    create_time: datetime
+    end_time: datetime | None = None
+    phase: str = ""
+    percent: int = 0
+    reason: str = ""
+    attempts: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return self.state is ValidationState.VERIFIED
+
+
+@dataclass(frozen=True)
+class PackageCheck:
+    """Outcome of a dry run: what validation would say of a package."""
+
+    state: ValidationState
+    report: ValidationReport
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return self.state is ValidationState.VERIFIED
+
+
+@dataclass(frozen=True)
+class Member:
+    """A learnware that takes part in a reuse.
+
+    Attributes
+    ----------
+    learnware_id
+        Its id.
+    version
+        Its version; 0 for the current one.
+    weight
+        Its share, > 0.
+    """
+
+    learnware_id: str
+    version: int = 0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Single:
+    """A learnware that was found.
+
+    Attributes
+    ----------
+    mmd2
+        Squared maximum mean discrepancy to the task, in the island's kernel; 0 without a specification.
+    percentile
+        Share of random pairs of the island's learnwares that are farther apart than this, 0 to 100.
+    """
+
+    rank: int
+    learnware_id: str
+    version: int
+    mmd2: float
+    percentile: float
+    semantic_specification: SemanticSpecification
+    owner_id: str
+    format_class: FormatClass | None
+    explanation: str
+
+
+@dataclass(frozen=True)
+class MixtureMember:
+    """A member of a mixture: its share, and its own squared discrepancy to the task."""
+
+    learnware_id: str
+    version: int
+    weight: float
+    mmd2: float
+    semantic_specification: SemanticSpecification
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several learnwares that fit better together than any alone.
+
+    Attributes
+    ----------
+    members
+        Heaviest first.
+    mmd2
+        Squared maximum mean discrepancy of the weighted mixture to the task.
+    percentile
+        As for singles.
+    gap
+        Duality gap of the weights over the candidates; 0 is optimal.
+    improvement
+        How much the mixture lowers the best single's discrepancy, 0 to 1.
+    """
+
+    members: tuple[MixtureMember, ...]
+    mmd2: float
+    percentile: float
+    gap: float
+    improvement: float
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of an answer.
+
+    Attributes
+    ----------
+    certified
+        Whether the singles are proven to be exactly the best.
+    scored
+        Learnwares that were scored exactly.
+    admitted
+        Learnwares that pass the filter and that the caller may see.
+    """
+
+    certified: bool
+    scored: int
+    admitted: int
+
+
+@dataclass(frozen=True)
+class Reuser:
+    """State of a reuser in the dock."""
+
+    reuser_id: str
+    strategy: Strategy | None
+    members: tuple[Member, ...]
+    state: ReuserState
+    create_time: datetime
+    expire_time: datetime
+    phase: str = ""
+    percent: int = 0
+    reason: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class NewToken:
+    """An API token just made, with its secret, which is shown once and never in a repr."""
+
+    token: Token
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewToken(token={self.token!r}, secret='***')"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Numbers of a dock.
+
+    Attributes
+    ----------
+    by_state
+        Learnwares by the state of their current version.
+    package_bytes
+        Bytes of all packages.
+    latest_sequence
+        Number of the newest change of the catalogue.
+    indexed_sequence
+        Number of the newest change that the search index knows.
+    """
+
+    learnwares: int
+    by_state: Mapping[str, int]
+    by_task: Mapping[str, int]
+    by_data: Mapping[str, int]
+    by_library: Mapping[str, int]
+    package_bytes: int
+    latest_sequence: int
+    indexed_sequence: int
+    users: int
+    disabled_users: int
+    admins: int
+    active_tokens: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a dock.
+
+    Attributes
+    ----------
+    invariant
+        The invariant broken, "I1" and so on, as in docs/invariants.md.
+    subject
+        A learnware id, a blob.
+    message
+        What is wrong and what to do, one line.
+    """
+
+    invariant: str
+    subject: str
+    message: str
