@@ -82,15 +82,14 @@ def _install() -> None:
 
 
 def _uv(*arguments: str) -> None:
-    environment = {**os.environ, **uv_settings(), "VIRTUAL_ENV": str(ENVIRONMENT)}
+    pip_config = [str(PYTHON), "-m", "pip", "config", "list"]
+    listing = subprocess.run(pip_config, check=True, capture_output=True, text=True).stdout
+    environment = {**os.environ, **uv_settings(listing), "VIRTUAL_ENV": str(ENVIRONMENT)}
     subprocess.run([str(ENVIRONMENT / "bin" / "uv"), *arguments], check=True, cwd=ROOT, env=environment)
 
 
-def uv_settings() -> dict[str, str]:
-    """Where pip takes packages from, as uv's environment variables; those already set win."""
-    listing = subprocess.run(
-        [str(PYTHON), "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
-    ).stdout
+def uv_settings(listing: str) -> dict[str, str]:
+    """Where pip takes packages from, by `pip config list`, as uv's environment variables; those already set win."""
     settings = {UV_NAMES[key]: value for key, value in pip_settings(listing).items() if key in UV_NAMES}
     if "UV_FIND_LINKS" in settings:
         settings["UV_FIND_LINKS"] = ",".join(settings["UV_FIND_LINKS"].split())
