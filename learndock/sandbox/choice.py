@@ -1,0 +1,36 @@
+"""Which executor a machine offers."""
+
+from __future__ import annotations
+
+from learndock.errors import FailedPrecondition, Reason
+from learndock.sandbox.bubblewrap import BubblewrapExecutor
+from learndock.sandbox.executor import Executor
+
+AUTO = "auto"
+
+
+def choose_executor(preference: str = AUTO) -> Executor:
+    """The best executor that works here: docker where an engine answers, otherwise bubblewrap.
+
+    Parameters
+    ----------
+    preference
+        `auto`, `docker` or `bubblewrap`.
+
+    Raises
+    ------
+    FailedPrecondition
+        NO_SANDBOX: none works; the message tells what to install. There is none without isolation.
+    """
+    obstacles = []
+    for executor in _candidates(preference):
+        obstacle = executor.available()
+        if obstacle is None:
+            return executor
+        obstacles.append(obstacle)
+    raise FailedPrecondition(Reason.NO_SANDBOX, " ".join(obstacles) or f"There is no executor named {preference!r}.")
+
+
+def _candidates(preference: str) -> list[Executor]:
+    executors: list[Executor] = [BubblewrapExecutor()]
+    return [executor for executor in executors if preference in (AUTO, executor.name)]
