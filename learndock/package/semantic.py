@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import json
 
 from learndock.errors import FieldViolation, InvalidInput, Reason
@@ -213,3 +213,58 @@ def _feature_space(value: object) -> FeatureSpace | None:
     if not all(isinstance(text, str) for text in texts.values()):
         return None
     return FeatureSpace(dimension, {int(position): text for position, text in texts.items()})
+
+
+def describe_semantic(
+    name: str,
+    description: str,
+    *,
+    data: str,
+    task: str,
+    library: str = "Others",
+    scenarios: Sequence[str] = ("Others",),
+    license: str = "Apache-2.0",  # noqa: A002  # the vocabulary's word
+    model: str = "Others",
+    inputs: FeatureSpace | Sequence[str] | int | None = None,
+    outputs: FeatureSpace | Sequence[str] | int | None = None,
+) -> SemanticSpecification:
+    """A checked semantic specification from plain values.
+
+    Parameters
+    ----------
+    name, description
+        Free text.
+    data, task, library, scenarios, license, model
+        Words of `learndock.learnware.VOCABULARY`.
+    inputs
+        Meaning of the columns: their names in order, or only their number. Needed for tables.
+    outputs
+        Meaning of the classes or outputs, likewise. Needed for classification and regression.
+
+    Raises
+    ------
+    InvalidInput
+        SEMANTIC_INVALID, naming all fields at fault at once.
+    """
+    semantic = SemanticSpecification(
+        name=name,
+        description=description,
+        data=data,
+        task=task,
+        library=library,
+        scenarios=tuple(scenarios),
+        license=license,
+        model=model,
+        input=_described(inputs),
+        output=_described(outputs),
+    )
+    check_semantic(semantic)
+    return semantic
+
+
+def _described(space: FeatureSpace | Sequence[str] | int | None) -> FeatureSpace | None:
+    if space is None or isinstance(space, FeatureSpace):
+        return space
+    if isinstance(space, int):
+        return FeatureSpace(space)
+    return FeatureSpace(len(space), dict(enumerate(space)))
