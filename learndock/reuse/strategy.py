@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from learndock.errors import InvalidInput, Reason
-from learndock.reuse.average import AverageReuser
-from learndock.reuse.job_selector import JobSelectorReuser
-from learndock.reuse.member import Member
-from learndock.reuse.reuser import Reuser
-from learndock.reuse.top1 import Top1Reuser
+from learndock.reuse.member import Described, Member
+
+if TYPE_CHECKING:
+    from learndock.reuse.reuser import Reuser
 
 
 class Strategy(StrEnum):
@@ -21,14 +21,14 @@ class Strategy(StrEnum):
     JOB_SELECTOR = "JOB_SELECTOR"
 
 
-def choose(members: Sequence[Member]) -> Strategy:
+def choose(members: Sequence[Described]) -> Strategy:
     """The default: TOP1 for one member, JOB_SELECTOR for several, AVERAGE where their atoms cannot tell rows apart."""
     if len(members) == 1:
         return Strategy.TOP1
     return Strategy.JOB_SELECTOR if all(_has_plain_atoms(member) for member in members) else Strategy.AVERAGE
 
 
-def check(strategy: Strategy, members: Sequence[Member]) -> None:
+def check(strategy: Strategy, members: Sequence[Described]) -> None:
     """Raise unless the members can answer together in this way; needs no model to run.
 
     Raises
@@ -72,6 +72,10 @@ def make_reuser(
     InvalidInput
         The members do not suit the strategy or each other (STRATEGY_UNSUITABLE).
     """
+    from learndock.reuse.average import AverageReuser  # here: callers of the dock name strategies without scikit-learn
+    from learndock.reuse.job_selector import JobSelectorReuser
+    from learndock.reuse.top1 import Top1Reuser
+
     strategy = strategy or choose(members)
     check(strategy, members)
     if strategy is Strategy.TOP1:
@@ -81,11 +85,11 @@ def make_reuser(
     return JobSelectorReuser(members, timeout=timeout, seed=seed).fit()
 
 
-def _has_plain_atoms(member: Member) -> bool:
+def _has_plain_atoms(member: Described) -> bool:
     return member.specification is not None and not member.specification.encoder
 
 
-def _difference(first: Member, other: Member) -> str:
+def _difference(first: Described, other: Described) -> str:
     """What keeps two members from answering together; empty when nothing does."""
     a, b = first.semantic, other.semantic
     inputs = (a.input, b.input)
