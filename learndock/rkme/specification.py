@@ -18,6 +18,8 @@ MAX_DIMENSION = 16_384
 MAX_NUMBERS = 4_194_304
 MAX_MAGNITUDE = 1e6
 WEIGHT_TOLERANCE = 1e-4
+# Weights whose sum is 1 up to rounding are left as they are: a specification that is sent or written stays the same.
+_WEIGHT_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _checked_weights(weights: NDArray[np.generic], count: int) -> NDArray[np.flo
     total = numbers.sum()
     if abs(total - 1) > WEIGHT_TOLERANCE:
         raise InvalidInput(Reason.FIELD_INVALID, f"Weights must sum to 1, not {total:.6g}.", field=field)
-    return _frozen(numbers / total)
+    return _frozen(numbers if abs(total - 1) <= _WEIGHT_ROUNDING else numbers / total)
 
 
 def _frozen(array: NDArray[_Number]) -> NDArray[_Number]:
