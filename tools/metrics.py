@@ -23,7 +23,7 @@ def metrics_page() -> str:
     metrics = [value for value in vars(telemetry).values() if isinstance(value, MetricWrapperBase)]
     rows = []
     for metric in metrics:
-        family = metric.describe()[0]
+        family = next(iter(metric.describe()))
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)
         rows.append(f"| `{family.name}` | {family.type} | {family.documentation} | {labels} |\n")
     return INTRODUCTION + "".join(rows)
