@@ -22,8 +22,9 @@ class AverageReuser(Reuser):
     one at a tie.
     """
 
-    def answer(self, X: Inputs) -> Prediction:  # noqa: D102
-        answers, faults = ask([Question(i, member, X) for i, member in enumerate(self.members)], self.timeout)
+    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
+        seconds = self.timeout if timeout is None else timeout
+        answers, faults = ask([Question(i, member, X) for i, member in enumerate(self.members)], seconds)
         if not answers:
             raise no_member_left(faults)
         answers, strays = fitting(answers, answers[0], self.members)

@@ -40,7 +40,8 @@ class JobSelectorReuser(Reuser):
         self.router_ = Router.fit(self.members, seed=self.seed)
         return self
 
-    def answer(self, X: Inputs) -> Prediction:  # noqa: D102
+    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
+        seconds = self.timeout if timeout is None else timeout
         rows = _numbers(X)
         order = self.router_.order(rows.reshape(len(rows), -1))
         parts: list[Part] = []
@@ -51,17 +52,22 @@ class JobSelectorReuser(Reuser):
                 raise no_member_left(faults)
             owners = _first_alive(order[waiting], faults)
             portions = {int(owner): waiting[owners == owner] for owner in np.unique(owners)}
-            parts += self._ask(rows, portions, parts, faults)
+            parts += self._ask(rows, portions, parts, faults, seconds)
             waiting = np.concatenate([portions[owner] for owner in portions if owner in faults] or [waiting[:0]])
         outputs, kind = assemble(parts, self.class_set_, len(rows))
         return Prediction(outputs, kind, _index(parts, len(rows)), in_order(faults))
 
     def _ask(
-        self, rows: NDArray[np.generic], portions: dict[int, NDArray[np.intp]], parts: Sequence[Part], faults: Faults
+        self,
+        rows: NDArray[np.generic],
+        portions: dict[int, NDArray[np.intp]],
+        parts: Sequence[Part],
+        faults: Faults,
+        seconds: float | None,
     ) -> list[Part]:
         """Ask members for their portions of the rows; adds to `faults` those that failed."""
         questions = [Question(owner, self.members[owner], rows[portion]) for owner, portion in portions.items()]
-        answers, failed = ask(questions, self.timeout)
+        answers, failed = ask(questions, seconds)
         faults.update(failed)
         if answers:
             answers, strays = fitting(answers, parts[0].answer if parts else answers[0], self.members)

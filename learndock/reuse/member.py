@@ -14,7 +14,7 @@ from learndock.errors import InvalidInput, Reason
 from learndock.learnware import SemanticSpecification
 from learndock.rkme.specification import Specification
 
-Inputs = NDArray[np.generic] | Sequence[str]
+Inputs = NDArray[np.generic] | list[str]
 
 
 class Predictor(Protocol):
@@ -22,6 +22,22 @@ class Predictor(Protocol):
 
     def predict(self, X: Inputs) -> NDArray[np.generic]:
         """Outputs, first axis as long as the inputs; may raise anything."""
+
+
+class Described(Protocol):
+    """What is known of a member without running it."""
+
+    @property
+    def learnware_id(self) -> str:
+        """Whose model it is."""
+
+    @property
+    def semantic(self) -> SemanticSpecification:
+        """What it is for."""
+
+    @property
+    def specification(self) -> Specification | None:
+        """What its training inputs looked like; None where that is unknown."""
 
 
 @dataclass(frozen=True, eq=False)

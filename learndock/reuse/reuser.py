@@ -39,8 +39,15 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
         return self
 
     @abstractmethod
-    def answer(self, X: Inputs) -> Prediction:
+    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:
         """Outputs as the members give them, with who answered and who failed.
+
+        Parameters
+        ----------
+        X
+            Rows [n, ...] or texts.
+        timeout
+            Seconds that each member has for this batch; the reuser's own when None.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""Reuse of learnwares: from members to predictions."""
+"""Turns found learnwares into predictions."""

@@ -1,0 +1,49 @@
+"""Settings of the reuse service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from learndock.sandbox.environment import DEFAULT_CONSTRAINTS
+from learndock.serving.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the reuse service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNDOCK_REUSE_", frozen=True)
+
+    storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
+    data_dir: Path = Field(default=Path("dock/reuse"), description="Folder for what the service keeps.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")
+    environments_dir: Path | None = Field(
+        default=None,
+        description="Folder of installed requirements, may be shared with the validator; default in the data folder.",
+    )
+    constraints: tuple[str, ...] = Field(
+        default=DEFAULT_CONSTRAINTS, description="Bounds on the versions of requirements, in pip's words."
+    )
+    executor: str = Field(default="auto", description="Where models run: auto, docker or bubblewrap.")
+    memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
+    max_sandboxes: int = Field(default=32, ge=1, description="Sandboxes that may run at a time.")
+    sandbox_life_seconds: float = Field(default=3600.0, gt=0, description="Age at which a sandbox is replaced.")
+    predict_seconds: float = Field(default=20.0, gt=0, description="Time that a member has for one batch.")
+    max_reusers_per_user: int = Field(default=8, ge=1, description="Reusers that one user may hold.")
+    max_reusers: int = Field(default=64, ge=1, description="Reusers that all users together may hold.")
+    idle_seconds: float = Field(default=1800.0, gt=0, description="Time after which an unused reuser is forgotten.")
+    expiry_interval_seconds: float = Field(default=30.0, gt=0, description="Time between looks for expired reusers.")
+    prepare_threads: int = Field(default=2, ge=1, description="Reusers that are prepared at a time.")
+    max_cache_bytes: int = Field(default=20 * 2**30, ge=0, description="Size of the folder of fetched packages.")
+
+    @property
+    def database(self) -> str:
+        """URL of the database in use."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'reuse.db'}"
+
+    @property
+    def environments(self) -> Path:
+        """Folder of installed requirements in use."""
+        return self.environments_dir or self.data_dir / "environments"

@@ -1,0 +1,88 @@
+"""A reuser as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from learndock.learnware import SemanticSpecification
+from learndock.reuse.prediction import Fault
+from learndock.reuse.strategy import Strategy
+from learndock.rkme.specification import Specification
+
+
+class ReuserState(StrEnum):
+    """Where a reuser stands."""
+
+    PREPARING = "PREPARING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, eq=False)
+class MemberRecord:
+    """A member and what is known of it.
+
+    Attributes
+    ----------
+    learnware_id, version, sha256
+        Which package.
+    weight
+        Its share; the shares of a reuser sum to 1.
+    semantic, specification
+        What it is for, and what its training inputs looked like.
+    fault
+        Why it was left out when the reuser was prepared; empty when it takes part.
+    """
+
+    learnware_id: str
+    version: int
+    sha256: str
+    weight: float
+    semantic: SemanticSpecification
+    specification: Specification | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReuserRecord:
+    """A reuser.
+
+    Attributes
+    ----------
+    reuser_id, owner_id
+        Which, and whose.
+    strategy
+        How its members answer.
+    members
+        In the order in which they were named.
+    state, phase, percent, reason
+        Where it stands; see `learndock.v1.Reuser`.
+    item_shape
+        Shape of one input item, once a member has told it.
+    create_time, expire_time
+        When it was made, and when it is forgotten if not used.
+    """
+
+    reuser_id: str
+    owner_id: str
+    strategy: Strategy
+    members: tuple[MemberRecord, ...]
+    state: ReuserState
+    phase: str
+    percent: int
+    reason: str
+    item_shape: tuple[int, ...] | None
+    create_time: datetime
+    expire_time: datetime
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Members that were left out when it was prepared."""
+        return tuple(Fault(member.learnware_id, member.fault) for member in self.members if member.fault)
+
+    @property
+    def progress(self) -> tuple[ReuserState, str, int]:
+        """What a watcher waits to see change."""
+        return self.state, self.phase, self.percent

@@ -1,0 +1,94 @@
+"""The reuse service, wired."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from learndock.errors import FailedPrecondition
+from learndock.sandbox.choice import choose_executor
+from learndock.sandbox.environment import EnvironmentCache
+from learndock.sandbox.executor import MIB, Limits
+from learndock.sandbox.launcher import LearnwareLauncher
+from learndock.serving.application import Application, Servicer
+from learndock.serving.paging import PageTokens
+from learndock.serving.peers import Peer
+from learndock.serving.sql import Database, migrate
+from learndock.v1 import reuse_service_pb2_grpc as rpc
+from services.reuse.catalogue import Catalogue
+from services.reuse.changes import Changes
+from services.reuse.config import Settings
+from services.reuse.creation import Creation
+from services.reuse.expiry import Expiry
+from services.reuse.live import LiveReusers
+from services.reuse.packages import PackageCache
+from services.reuse.preparation import Preparation
+from services.reuse.reusers import Quota, Reusers
+from services.reuse.servicer import ReuseServicer
+from services.reuse.warm_models import Allowance, OpenPackage, WarmModels
+
+# A sandbox outlives its time of replacement by one batch, and is then killed.
+_LIFE_MARGIN_SECONDS = 30.0
+
+
+def build(settings: Settings, open_package: OpenPackage | None = None) -> Application:
+    """Reuse service on its database.
+
+    Parameters
+    ----------
+    settings
+        Its settings.
+    open_package
+        Starts the model of a package; the sandbox's launcher when not given.
+    """
+    migrate(settings.database, Path(__file__).parent / "migrations")
+    database = Database(settings.database)
+    storage = Peer(settings.storage_address, settings.secret)
+    packages = PackageCache(settings.data_dir / "packages", storage.as_service, settings.max_cache_bytes)
+    allowance = Allowance(settings.max_sandboxes, settings.predict_seconds, settings.sandbox_life_seconds)
+    models = WarmModels(packages.fetch, open_package or _sandboxed(settings), allowance)
+    live = LiveReusers(models)
+    changes = Changes()
+    quota = Quota(
+        per_user=settings.max_reusers_per_user,
+        total=settings.max_reusers,
+        idle_seconds=settings.idle_seconds,
+        answer_seconds=settings.predict_seconds,
+    )
+    reusers = Reusers(database, live, changes, quota)
+    preparation = Preparation(database, live, changes, settings.prepare_threads)
+    creation = Creation(database, Catalogue(storage.as_caller), reusers, preparation)
+    servicer = ReuseServicer(creation, reusers, PageTokens(settings.page_secret))
+
+    def close() -> None:
+        live.drop_all_but(())
+        storage.close()
+        database.close()
+
+    return Application(
+        name="reuse",
+        servicers=(Servicer("learndock.v1.ReuseService", servicer, rpc.add_ReuseServiceServicer_to_server),),
+        workers=(preparation, Expiry(reusers, settings.expiry_interval_seconds)),
+        close=close,
+    )
+
+
+def _sandboxed(settings: Settings) -> OpenPackage:
+    """Opens packages in a sandbox."""
+
+    @cache
+    def launcher() -> LearnwareLauncher:
+        life = settings.sandbox_life_seconds + settings.predict_seconds + _LIFE_MARGIN_SECONDS
+        made = LearnwareLauncher(
+            choose_executor(settings.executor),
+            EnvironmentCache(settings.environments, constraints=settings.constraints),
+            settings.data_dir / "work",
+            Limits(memory_bytes=settings.memory_mib * MIB, wall_seconds=life),
+        )
+        made.sweep()
+        return made
+
+    with suppress(FailedPrecondition):  # a dock without a sandbox still starts, and each reuser says what is missing
+        launcher()
+    return lambda package: launcher().open(package)
