@@ -20,10 +20,12 @@ from learndock.sandbox.cgroup import ControlGroup
 from learndock.sandbox.confinement import ENVIRONMENT, GUEST_MOUNT, confined
 from learndock.sandbox.executor import Deadline, Exit, ExitCause, Limits, Mount
 from learndock.sandbox.guest.confine import ARCHITECTURES
+from learndock.sandbox.memory_watch import tree_memory_bytes
 from learndock.sandbox.streams import DuplexStream, LogTail
 
 _SHARED_MEMORY_BYTES = 64 * 2**20
 _PROBE_SECONDS = 20
+_WATCH_SECONDS = 0.2
 # bubblewrap dies with the thread that started it. This one lives as long as the program.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
 
@@ -98,9 +100,19 @@ class BubblewrapProcess:
         self._streams = DuplexStream(input_write, output_read)
         self._log = LogTail(limits.log_bytes)
         self._log_thread = self._log.follow(log_read)
-        self._alarm = threading.Timer(limits.wall_seconds, self._end, (ExitCause.DEADLINE,))
-        self._alarm.daemon = True
-        self._alarm.start()
+        self._has_ended = threading.Event()
+        threading.Thread(target=self._guard, args=(limits,), name="sandbox-guard", daemon=True).start()
+
+    def _guard(self, limits: Limits) -> None:
+        """End the sandbox when its time is over, and watch its memory where the kernel does not."""
+        pause = None if self._group.holds_memory else _WATCH_SECONDS
+        deadline = Deadline(limits.wall_seconds)
+        try:
+            while not self._has_ended.wait(min(filter(None, (pause, deadline.remaining())))):
+                if pause is not None and tree_memory_bytes(self._process.pid) > limits.memory_bytes:
+                    self._end(ExitCause.OUT_OF_MEMORY)
+        except TimeoutError:
+            self._end(ExitCause.DEADLINE)
 
     def write(self, data: bytes | memoryview, deadline: Deadline) -> None:
         """Write all of `data` to its standard input."""
@@ -131,7 +143,7 @@ class BubblewrapProcess:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
-        self._alarm.cancel()
+        self._has_ended.set()
         self._log_thread.join(timeout=1)
         with self._lock:
             if self._cause is None:

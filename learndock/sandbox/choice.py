@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from learndock.errors import FailedPrecondition, Reason
-from learndock.sandbox.bubblewrap import BubblewrapExecutor
 from learndock.sandbox.executor import Executor
 
-AUTO = "auto"
+AUTO, DOCKER, BUBBLEWRAP = "auto", "docker", "bubblewrap"
 
 
 def choose_executor(preference: str = AUTO) -> Executor:
@@ -31,6 +32,12 @@ def choose_executor(preference: str = AUTO) -> Executor:
     raise FailedPrecondition(Reason.NO_SANDBOX, " ".join(obstacles) or f"There is no executor named {preference!r}.")
 
 
-def _candidates(preference: str) -> list[Executor]:
-    executors: list[Executor] = [BubblewrapExecutor()]
-    return [executor for executor in executors if preference in (AUTO, executor.name)]
+def _candidates(preference: str) -> Iterator[Executor]:
+    if preference in (AUTO, DOCKER):
+        from learndock.sandbox.docker import DockerExecutor
+
+        yield DockerExecutor()
+    if preference in (AUTO, BUBBLEWRAP):
+        from learndock.sandbox.bubblewrap import BubblewrapExecutor
+
+        yield BubblewrapExecutor()

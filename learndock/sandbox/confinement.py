@@ -35,9 +35,24 @@ ENVIRONMENT = {
 _ADDRESS_SPACE_ALLOWANCE = 8 * GIB
 
 
-def confined(command: Sequence[str], python: str, limits: Limits) -> list[str]:
-    """The command that confines itself inside the sandbox and then becomes `command`."""
-    settings = {"user": USER, "rlimits": _rlimits(limits)}
+def confined(command: Sequence[str], python: str, limits: Limits, *, count_processes: bool = True) -> list[str]:
+    """The command that confines itself inside the sandbox and then becomes `command`.
+
+    Parameters
+    ----------
+    command
+        What to run.
+    python
+        Path of Python inside the sandbox.
+    limits
+        What each process may use.
+    count_processes
+        Whether the kernel is to bound the user's processes.
+    """
+    rlimits = _rlimits(limits)
+    if count_processes:
+        rlimits["NPROC"] = limits.pids
+    settings = {"user": USER, "rlimits": rlimits}
     return [python, "-I", "-S", "-B", f"{GUEST_MOUNT.target}/confine.py", json.dumps(settings), *command]
 
 
@@ -50,7 +65,6 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
         "NOFILE": limits.open_files,
-        "NPROC": limits.pids,
     }
     if limits.cpu_seconds is not None:
         rlimits["CPU"] = limits.cpu_seconds
