@@ -1,0 +1,63 @@
+"""What an answer means, in numbers and words that hold across queries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from services.search.background import Background
+from services.search.certified import Scored
+from services.search.mixing import Blend
+from services.search.scoring import Task
+
+# Below this cosine, a learnware's inputs and the task's hardly overlap, whatever the island's other learnwares are.
+_OVERLAP = 0.1
+# An answer at a percentile below this is no closer than two learnwares drawn at random usually are.
+_CHANCE = 50.0
+# Fewer learnwares make no background to speak of.
+_SMALL_ISLAND = 5
+
+
+class Advice(StrEnum):
+    """What the caller should know."""
+
+    LIKELY_NOTHING_FITS = "LIKELY_NOTHING_FITS"
+    """The best answer is no closer than chance."""
+    NO_COMPARABLE_LEARNWARE = "NO_COMPARABLE_LEARNWARE"
+    """Nothing can be compared with the specification."""
+    USE_MIXTURE = "USE_MIXTURE"
+    """A mixture fits much better than any single."""
+
+
+def advice(task: Task, best: Scored, blend: Blend | None, background: Background, learnwares: int) -> Advice | None:
+    """Advice on an answer whose best single is `best`, in an island with so many learnwares."""
+    nearest = best.mmd2 if blend is None else blend.mmd2
+    inner = (best.placed.norm + task.norm - best.mmd2) / 2.0
+    apart = inner < _OVERLAP * (best.placed.norm * task.norm) ** 0.5  # where no single overlaps, no mixture does
+    far = learnwares >= _SMALL_ISLAND and background.percentile(nearest) < _CHANCE
+    if apart or far:
+        return Advice.LIKELY_NOTHING_FITS
+    return Advice.USE_MIXTURE if blend is not None else None
+
+
+def single_sentence(percentile: float) -> str:
+    """Why a learnware is offered."""
+    return (
+        f"Its training inputs are nearer to your data than {_share(percentile)} of the learnwares are to one another."
+    )
+
+
+def mixture_sentence(blend: Blend) -> str:
+    """Why a mixture is offered."""
+    return (
+        f"Together these {len(blend.members)} cover your data: the distance is {blend.improvement:.0%} smaller than"
+        " that of the best single learnware."
+    )
+
+
+def words_sentence(wanted: str) -> str:
+    """Why a learnware is offered that was found without a specification."""
+    return "Its name or description contains your words." if wanted else "It passes your filter."
+
+
+def _share(percentile: float) -> str:
+    return "none" if percentile <= 0 else "all pairs" if percentile >= 100 else f"{percentile:.0f} % of pairs"

@@ -1,0 +1,167 @@
+"""The semantic side: which learnwares a filter admits and a caller may see, as bitmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learndock.account import Principal
+from learndock.learnware import FormatClass, SemanticFilter
+from services.search.entry import Entry
+
+Bitmap = NDArray[np.bool_]
+
+_Value = TypeVar("_Value", bound=Hashable)
+
+
+@dataclass(frozen=True, eq=False)
+class Facet:
+    """One property of many learnwares, each distinct value kept once.
+
+    Attributes
+    ----------
+    values
+        The distinct values.
+    codes
+        Index into `values` of each learnware, int32 [n].
+    """
+
+    values: tuple[Hashable, ...]
+    codes: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, values: Sequence[_Value]) -> Facet:
+        """Facet of one value for each learnware."""
+        numbers: dict[_Value, int] = {}
+        codes = np.fromiter((numbers.setdefault(value, len(numbers)) for value in values), np.int32, len(values))
+        return cls(tuple(numbers), codes)
+
+    def where(self, admitted: Callable[[Hashable], bool]) -> Bitmap:
+        """Learnwares whose value is admitted."""
+        return np.asarray(np.array([admitted(value) for value in self.values], dtype=bool)[self.codes])
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """Learnwares in a fixed order, with what filters ask about. Immutable.
+
+    Attributes
+    ----------
+    entries
+        The learnwares.
+    positions
+        Index of each by its id.
+    facets
+        Their properties by name.
+    sequences
+        `Entry.sequence` of each, int64 [n].
+    """
+
+    entries: tuple[Entry, ...]
+    positions: Mapping[str, int]
+    facets: Mapping[str, Facet]
+    sequences: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Shelf:
+        """Shelf of entries."""
+        return cls(
+            entries=tuple(entries),
+            positions={entry.learnware_id: position for position, entry in enumerate(entries)},
+            facets={name: Facet.of([read(entry) for entry in entries]) for name, read in _FACETS.items()},
+            sequences=np.array([entry.sequence for entry in entries], dtype=np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def at(self, learnware_ids: Collection[str]) -> Bitmap:
+        """The learnwares with these ids."""
+        bitmap = np.zeros(len(self), dtype=bool)
+        bitmap[[self.positions[name] for name in learnware_ids if name in self.positions]] = True
+        return bitmap
+
+    def visible(self, caller: Principal) -> Bitmap:
+        """The learnwares that the caller may know of."""
+        return self.facets["private_owner"].where(
+            lambda owner: owner is None or caller.may_see(str(owner), private=True)
+        )
+
+    def admitted(self, admission: Admission) -> Bitmap:
+        """The learnwares that the caller may know of and that the filter admits."""
+        filter_ = admission.filter
+        bitmap = self.visible(admission.caller)
+        for name, wanted in _wanted(filter_).items():
+            bitmap &= self.facets[name].where(frozenset(wanted).__contains__)
+        if filter_.scenarios:
+            bitmap &= self.facets["scenario"].where(_any_of(filter_.scenarios))
+        if filter_.learnware_ids:
+            bitmap &= self.at(filter_.learnware_ids)
+        if admission.excluded:
+            bitmap &= ~self.at(admission.excluded)
+        if admission.worded is not None:
+            bitmap &= np.isin(self.sequences, admission.worded)
+        return bitmap
+
+
+@dataclass(frozen=True, eq=False)
+class Admission:
+    """Who asks for which learnwares.
+
+    Attributes
+    ----------
+    caller
+        Who asks.
+    filter
+        What the learnwares must be.
+    excluded
+        Ids to leave out.
+    worded
+        Sequences of the entries that contain the filter's words, int64; None where the filter has no words.
+    """
+
+    caller: Principal
+    filter: SemanticFilter = field(default_factory=SemanticFilter)
+    excluded: frozenset[str] = frozenset()
+    worded: NDArray[np.int64] | None = None
+
+
+def _private_owner(entry: Entry) -> str | None:
+    return entry.learnware.owner_id if entry.private else None
+
+
+def _format_class(entry: Entry) -> FormatClass | None:
+    return entry.learnware.current_version.format_class
+
+
+_FACETS: Mapping[str, Callable[[Entry], Hashable]] = {
+    "private_owner": _private_owner,
+    "owner": lambda entry: entry.learnware.owner_id,
+    "data": lambda entry: entry.learnware.semantic_specification.data,
+    "task": lambda entry: entry.learnware.semantic_specification.task,
+    "library": lambda entry: entry.learnware.semantic_specification.library,
+    "license": lambda entry: entry.learnware.semantic_specification.license,
+    "scenario": lambda entry: entry.learnware.semantic_specification.scenarios,
+    "format_class": _format_class,
+}
+
+
+def _any_of(wanted: Collection[str]) -> Callable[[Hashable], bool]:
+    return lambda scenarios: isinstance(scenarios, tuple) and not frozenset(wanted).isdisjoint(scenarios)
+
+
+def _wanted(filter_: SemanticFilter) -> dict[str, tuple[Hashable, ...]]:
+    """The wanted values of each single-valued facet that the filter constrains."""
+    wanted: dict[str, tuple[Hashable, ...]] = {
+        "data": filter_.data,
+        "task": filter_.tasks,
+        "library": filter_.libraries,
+        "license": filter_.licenses,
+        "owner": filter_.owner_ids,
+        "format_class": filter_.format_classes,
+    }
+    return {name: values for name, values in wanted.items() if values}

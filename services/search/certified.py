@@ -1,0 +1,192 @@
+"""Certified search: exact scores, in the order of lower bounds, until the best are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+import math
+
+import numpy as np
+
+from services.search import scoring
+from services.search.catalogue import Bitmap
+from services.search.embedding import lower_bounds
+from services.search.entry import Placed
+from services.search.index import IslandIndex
+from services.search.scoring import Task
+
+# Allowance for rounding, as a length (square root of MMD2): vectors are float32, and r is the root of a difference.
+_MARGIN = 1e-5
+# Learnwares scored between two looks at the proof.
+_STEP = 16
+# Scoring ends this long before the deadline, in seconds: the answer must still be written and sent.
+_RESERVE = 0.05
+_APPROXIMATE_FACTOR = 4
+_APPROXIMATE_LEAST = 64
+
+
+class Mode(StrEnum):
+    """How hard to look."""
+
+    CERTIFIED = "CERTIFIED"
+    """Until the best are proven."""
+    APPROXIMATE = "APPROXIMATE"
+    """The nearest by the embedding only."""
+    EXHAUSTIVE = "EXHAUSTIVE"
+    """Every admitted learnware."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A learnware with its exact distance to the task."""
+
+    placed: Placed
+    mmd2: float
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """Key to rank by: nearest first, ties by id."""
+        return self.mmd2, self.placed.entry.learnware_id
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be spent on a search.
+
+    Attributes
+    ----------
+    max_scored
+        Most exact scores; None for no limit.
+    time_left
+        Seconds until the caller stops waiting.
+    """
+
+    max_scored: int | None
+    time_left: Callable[[], float]
+
+    def remaining(self, scored: int) -> int:
+        """Exact scores that may still be made after `scored`."""
+        if self.time_left() < _RESERVE:
+            return 0
+        return _STEP if self.max_scored is None else min(_STEP, self.max_scored - scored)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What was scored.
+
+    Attributes
+    ----------
+    scored
+        Exactly scored learnwares, best first.
+    certified
+        The first k of them are proven to be the best k of all admitted.
+    """
+
+    scored: tuple[Scored, ...]
+    certified: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Who may be scored: the admitted learnwares of an island.
+
+    Attributes
+    ----------
+    island
+        The island.
+    in_large, in_small
+        Who is admitted, in its two banks.
+    """
+
+    island: IslandIndex
+    in_large: Bitmap
+    in_small: Bitmap
+
+    @property
+    def count(self) -> int:
+        """Number of admitted learnwares."""
+        return int(self.in_large.sum() + self.in_small.sum())
+
+    def all(self) -> list[Placed]:
+        """All admitted learnwares."""
+        large, small = self.island.large.learnwares, self.island.small.learnwares
+        return [
+            *(large[position] for position in np.flatnonzero(self.in_large)),
+            *(small[position] for position in np.flatnonzero(self.in_small)),
+        ]
+
+    def by_bound(self, task: Task) -> Iterator[tuple[float, Placed]]:
+        """All admitted learnwares in the order of their lower bounds, each with its bound."""
+        small = sorted(self._small_bounds(task), key=lambda pair: pair[0])
+        for reach in self.island.large.nearest(task.row, self.in_large):
+            here = [pair for pair in small if pair[0] <= reach.horizon]
+            small = small[len(here) :]
+            found = [
+                (float(bound), self.island.large.learnwares[position])
+                for position, bound in zip(reach.positions, reach.bounds, strict=True)
+            ]
+            yield from sorted((*here, *found), key=lambda pair: pair[0])
+
+    def _small_bounds(self, task: Task) -> list[tuple[float, Placed]]:
+        positions = np.flatnonzero(self.in_small)
+        bounds = lower_bounds(self.island.small.rows[positions], task.row)
+        return [
+            (float(bound), self.island.small.learnwares[position])
+            for position, bound in zip(positions, bounds, strict=True)
+        ]
+
+
+def rank(candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budget, exhaustive_below: int) -> Ranking:
+    """The k admitted learnwares that are nearest to the task, with the proof if there is one.
+
+    Parameters
+    ----------
+    candidates
+        Who is admitted.
+    task
+        The task.
+    k
+        How many are wanted.
+    mode
+        How hard to look.
+    budget
+        What may be spent; where it ends the search, the ranking is not certified.
+    exhaustive_below
+        With fewer candidates than this, all are scored whatever the mode.
+    """
+    count = candidates.count
+    if mode is Mode.APPROXIMATE and count >= exhaustive_below:
+        most = max(_APPROXIMATE_FACTOR * k, _APPROXIMATE_LEAST)
+        budget = Budget(most if budget.max_scored is None else min(most, budget.max_scored), budget.time_left)
+        ordered = candidates.by_bound(task)
+    elif mode is Mode.CERTIFIED and count >= exhaustive_below:
+        ordered = candidates.by_bound(task)
+    else:
+        ordered = ((0.0, placed) for placed in candidates.all())
+    scored, complete = _score(ordered, task, k, budget)
+    scored.sort(key=lambda one: one.order)
+    return Ranking(tuple(scored), certified=complete and mode is not Mode.APPROXIMATE)
+
+
+def _score(ordered: Iterator[tuple[float, Placed]], task: Task, k: int, budget: Budget) -> tuple[list[Scored], bool]:
+    """Score in the given order until the best k are proven (True), or the budget is spent (False)."""
+    scored: list[Scored] = []
+    best: list[float] = []
+    while True:
+        allowed = budget.remaining(len(scored))
+        step = list(islice(ordered, max(1, allowed)))
+        if not step or (len(best) == k and proves(step[0][0], best[-1])):
+            return scored, True
+        if allowed <= 0:
+            return scored, False
+        values = scoring.mmd2(task, [placed for _, placed in step])
+        scored += [Scored(placed, float(value)) for (_, placed), value in zip(step, values, strict=True)]
+        best = sorted((*best, *values))[:k]
+
+
+def proves(bound: float, kth_best: float) -> bool:
+    """Whether a learnware with this lower bound must be farther than the k-th best exact value."""
+    return max(0.0, math.sqrt(bound) - _MARGIN) ** 2 > kth_best

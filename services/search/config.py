@@ -1,0 +1,28 @@
+"""Settings of the search service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from learndock.serving.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the search service can be told, as ``LEARNDOCK_SEARCH_...``."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SEARCH_", frozen=True, extra="forbid")
+
+    storage_address: str = Field(default="127.0.0.1:7402", description="Address of the storage service, host:port.")
+    data_dir: Path = Field(
+        default=Path("dock/search"),
+        description="Folder of the index's snapshot; it may be lost, and is then made anew.",
+    )
+    snapshot_seconds: float = Field(
+        default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
+    )
+    exhaustive_below: int = Field(
+        default=2000, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
+    )

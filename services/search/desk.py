@@ -1,0 +1,74 @@
+"""What the search service can do, apart from how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from learndock.account import Principal
+from learndock.errors import NotFound, Reason
+from learndock.serving import caller
+from services.search.catalogue import Admission
+from services.search.entry import Entry
+from services.search.index import IslandIndex
+from services.search.live import LiveIndex
+from services.search.search import Answer, Question, search
+
+# An answer takes time too: waiting for a change ends this long before the deadline, in seconds.
+_RESERVE = 0.2
+_LONGEST_WAIT = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class SearchDesk:
+    """Answers questions from the live index.
+
+    Attributes
+    ----------
+    live
+        The index.
+    exhaustive_below
+        With fewer admitted learnwares, all are scored exactly.
+    """
+
+    live: LiveIndex
+    exhaustive_below: int
+
+    def answer(self, question: Question, *, min_sequence: int) -> Answer:
+        """Answer a question, once the index holds the change `min_sequence`.
+
+        Raises
+        ------
+        FailedPrecondition
+            The index did not follow so far in time (INDEX_BEHIND).
+        """
+        seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
+        index = self.live.wait_for(min_sequence, seconds)
+        wanted = question.filter.text.strip()
+        worded = self.live.words.matching(wanted) if wanted else None
+        return search(
+            index, question, worded, time_left=caller.remaining_seconds, exhaustive_below=self.exhaustive_below
+        )
+
+    def islands(self, principal: Principal) -> list[tuple[IslandIndex, int]]:
+        """Islands of which the caller may see a learnware, with the number of those."""
+        admission = Admission(principal)
+        counted = ((island, island.visible_count(admission)) for island in self.live.current.islands.values())
+        return [(island, count) for island, count in counted if count]
+
+    def island(self, island_id: str, principal: Principal) -> tuple[IslandIndex, int]:
+        """One of those islands.
+
+        Raises
+        ------
+        NotFound
+            There is none of that id, or none that the caller may see.
+        """
+        for island, count in self.islands(principal):
+            if island.key.island_id == island_id:
+                return island, count
+        raise NotFound(Reason.RESOURCE_UNKNOWN, f"There is no island {island_id!r}.", resource=island_id)
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, in order of their ids."""
+        return self.live.current.entries()

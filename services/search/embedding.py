@@ -1,0 +1,50 @@
+"""Short vectors that bound the distance of two specifications from both sides.
+
+With e the projection of a mean embedding on the span of the profile's landmarks, in orthonormal coordinates, and r the
+length of what is left over,
+
+    |e_a - e_q|^2 + (r_a - r_q)^2  <=  MMD2(a, q)  <=  |e_a - e_q|^2 + (r_a + r_q)^2
+
+because a projection never lengthens and the left-overs obey the triangle inequality. The left side is the plain squared
+distance of the vectors [e, r]. Source of the projection: Williams and Seeger, Using the Nystrom method to speed up
+kernel machines, NIPS 13 (2000).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learndock.rkme.specification import Specification
+from services.search.entry import Entry, Placed
+from services.search.profile import Profile
+
+
+def embed(profile: Profile, specification: Specification) -> tuple[NDArray[np.float64], float]:
+    """The vector [e, r], float64 [D' + 1], and |mu|^2 of a specification; O(K (K + D) d)."""
+    atoms = profile.scaler.transform(specification.atoms)
+    weights = specification.weights
+    norm = float(weights @ profile.kernel.gram(atoms, atoms) @ weights)
+    e = (weights @ profile.kernel.gram(atoms, profile.landmarks)) @ profile.projection
+    left_over = np.sqrt(max(0.0, norm - float(e @ e)))
+    return np.append(e, left_over), norm
+
+
+def place(profile: Profile, entry: Entry) -> Placed:
+    """An entry that has a specification, with its coordinates."""
+    if entry.specification is None:
+        raise ValueError(f"Learnware {entry.learnware_id} has no statistical specification.")
+    row, norm = embed(profile, entry.specification)
+    return Placed(entry, row.astype(np.float32), norm)
+
+
+def lower_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Lower bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to rounding."""
+    difference = np.asarray(rows, dtype=np.float64) - query
+    return np.asarray(np.einsum("ij,ij->i", difference, difference))
+
+
+def upper_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Upper bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to rounding."""
+    r = np.asarray(rows[:, -1], dtype=np.float64)
+    return lower_bounds(rows, query) + 4.0 * r * float(query[-1])

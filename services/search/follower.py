@@ -1,0 +1,169 @@
+"""The worker that keeps the index in step with the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import logging
+import threading
+import time
+
+from tenacity import RetryCallState, Retrying, retry_always, stop_when_event_set, wait_exponential_jitter
+from tenacity.nap import sleep_using_event
+
+from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
+from learndock.serving import caller
+from services.search.index import DockIndex
+from services.search.live import LiveIndex
+from services.search.snapshot import SnapshotFile
+from services.search.source import CatalogueSource, ChangeStream, News
+
+# While the catalogue is ahead, changes are published in batches: each costs a new index of the islands it touches.
+_BATCH = 512
+_PUBLISH_SECONDS = 1.0
+
+_log = logging.getLogger("learndock.search")
+
+
+@dataclass(frozen=True)
+class FollowerStatus:
+    """How far the index has followed.
+
+    Attributes
+    ----------
+    applied
+        Last change that searches see.
+    latest
+        Newest change known in the catalogue.
+    following
+        Whether the catalogue can be reached.
+    """
+
+    applied: int
+    latest: int
+    following: bool
+
+
+class Follower:
+    """Applies the catalogue's changes to the index in a thread, for ever, and saves it now and then.
+
+    Parameters
+    ----------
+    live
+        The index.
+    source
+        The catalogue.
+    snapshots
+        Where the index is saved.
+    snapshot_seconds
+        Least time between two snapshots.
+    """
+
+    def __init__(
+        self, live: LiveIndex, source: CatalogueSource, snapshots: SnapshotFile, *, snapshot_seconds: float
+    ) -> None:
+        self._live = live
+        self._source = source
+        self._snapshots = snapshots
+        self._snapshot_seconds = snapshot_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="search-follower", daemon=True)
+        self._stream: ChangeStream | None = None
+        self._latest = 0
+        self._following = False
+        self._published_at = self._saved_at = time.monotonic()
+        self._saved_sequence = live.current.sequence
+        self._retired = 0
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Stop following and save the index."""
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._thread.join(grace)
+        self._save()
+
+    def status(self) -> FollowerStatus:
+        """How far the index has followed."""
+        applied = self._live.current.sequence
+        return FollowerStatus(applied, max(applied, self._latest), self._following)
+
+    def rebuild(self) -> DockIndex:
+        """Make the index anew from the whole catalogue; the old one answers, and follows, until the new one is ready.
+
+        Raises
+        ------
+        Unavailable
+            The catalogue cannot be reached.
+        """
+        return self._remade(even_behind=False)
+
+    def _remade(self, *, even_behind: bool) -> DockIndex:
+        fresh = self._live.beginning()
+        stream = self._source.changes(fresh)
+        try:
+            for news in stream:
+                caller.check_active()
+                if news.change is not None:
+                    fresh.apply(news.change)
+                if fresh.applied >= news.latest and self._live.adopt(fresh, even_behind=even_behind):
+                    return self._live.current
+        finally:
+            stream.cancel()
+        raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The catalogue ended the stream of changes.", retry_after=1.0)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            Retrying(
+                retry=retry_always,
+                wait=wait_exponential_jitter(initial=0.1, max=5.0),
+                stop=stop_when_event_set(self._stopping),
+                sleep=sleep_using_event(self._stopping),
+                before_sleep=_log_failure,
+                retry_error_callback=lambda _: None,
+            )(self._follow)
+
+    def _follow(self) -> None:
+        """Follow one stream to its end. Raises when it ended before it told anything; then waits grow."""
+        told = False
+        try:
+            self._stream = self._source.changes(self._live)
+            for news in self._stream:
+                told = self._following = True
+                self._take(news)
+        except OutOfRange:  # the catalogue was set back, or no longer knows changes that old
+            self._remade(even_behind=True)
+        except LearndockError:
+            if not told:
+                raise
+        finally:
+            self._following = False
+            self._live.publish()
+
+    def _take(self, news: News) -> None:
+        if news.change is not None:
+            self._live.apply(news.change)
+        self._latest = max(self._live.applied, news.latest)
+        now = time.monotonic()
+        behind = self._live.applied < news.latest
+        if self._live.pending >= _BATCH or not behind or now - self._published_at > _PUBLISH_SECONDS:
+            self._live.publish()
+            self._published_at = now
+        if now - self._saved_at > self._snapshot_seconds:
+            self._save()
+            self._saved_at = now
+
+    def _save(self) -> None:
+        index, seen = self._live.saved_state()
+        if index.sequence != self._saved_sequence:
+            self._snapshots.save(index, seen)
+            self._saved_sequence = index.sequence
+            self._retired = self._live.forget_retired_words(self._retired)
+
+
+def _log_failure(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    _log.warning("following_failed", extra={"error": repr(error), "attempt": state.attempt_number})

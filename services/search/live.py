@@ -1,0 +1,236 @@
+"""The index that changes: takes changes of the catalogue and publishes immutable indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+import threading
+from types import MappingProxyType
+
+from learndock.errors import FailedPrecondition, Reason
+from learndock.learnware import Learnware, VersionState
+from learndock.rkme.specification import Specification
+from services.search import growth
+from services.search.catalogue import Shelf
+from services.search.entry import Entry
+from services.search.index import DockIndex, IslandIndex
+from services.search.island import IslandKey
+from services.search.words import Words
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A change of the catalogue.
+
+    Attributes
+    ----------
+    sequence
+        Its number.
+    learnware
+        The learnware as it was right after.
+    searchable
+        Whether it can be found after the change.
+    specification
+        Statistical specification of its current version; None where its package has none.
+    """
+
+    sequence: int
+    learnware: Learnware
+    searchable: bool
+    specification: Specification | None = None
+
+
+def is_searchable(learnware: Learnware) -> bool:
+    """Whether a learnware can be found: it lives, and the version it serves is verified."""
+    return learnware.delete_time is None and learnware.current_version.state is VersionState.VERIFIED
+
+
+class LiveIndex:
+    """Applies changes and swaps in a new `DockIndex` when told to publish.
+
+    Searches take `current` and hold it as long as they like. Applying, publishing and adopting are serialised by a
+    lock. A change that comes twice or late does nothing: each learnware remembers the last one that it has seen.
+
+    Parameters
+    ----------
+    words
+        Where the words of entries are kept.
+    profile_numbers
+        Number of the last profile of each island; new profiles get greater ones.
+    """
+
+    def __init__(self, words: Words, profile_numbers: Mapping[str, int] | None = None) -> None:
+        self._words = words
+        self._profile_numbers = dict(profile_numbers or {})
+        self._lock = threading.RLock()
+        self._published = threading.Condition()
+        self._current = DockIndex()
+        self._entries: dict[str, Entry] = {}
+        self._members: dict[IslandKey | None, dict[str, Entry]] = {}
+        self._seen: dict[str, int] = {}
+        self._changed: dict[IslandKey | None, set[str]] = {}
+        self._retired: list[int] = []
+        self._applied = 0
+
+    @property
+    def current(self) -> DockIndex:
+        """The index as last published."""
+        return self._current
+
+    @property
+    def words(self) -> Words:
+        """Words of the entries."""
+        return self._words
+
+    @property
+    def applied(self) -> int:
+        """Last change that was applied."""
+        return self._applied
+
+    @property
+    def pending(self) -> int:
+        """Learnwares with changes that are not published yet."""
+        return sum(len(changed) for changed in self._changed.values())
+
+    def held_specification(self, learnware_id: str, version: int) -> Specification | None:
+        """The specification of a version if the index holds it already; versions never change."""
+        with self._lock:
+            entry = self._entries.get(learnware_id)
+        return entry.specification if entry is not None and entry.version == version else None
+
+    def apply(self, change: Change) -> None:
+        """Take a change; searches see it after the next `publish`."""
+        learnware_id = change.learnware.learnware_id
+        with self._lock:
+            if change.sequence > self._seen.get(learnware_id, 0):
+                self._seen[learnware_id] = change.sequence
+                self._remove(learnware_id)
+                if change.searchable:
+                    self._insert(Entry(change.learnware, change.specification, change.sequence))
+            self._applied = max(self._applied, change.sequence)
+
+    def _remove(self, learnware_id: str) -> None:
+        old = self._entries.pop(learnware_id, None)
+        if old is not None:
+            del self._members[old.island][learnware_id]
+            self._changed.setdefault(old.island, set()).add(learnware_id)
+            self._retired.append(old.sequence)
+
+    def _insert(self, entry: Entry) -> None:
+        self._entries[entry.learnware_id] = entry
+        self._members.setdefault(entry.island, {})[entry.learnware_id] = entry
+        self._changed.setdefault(entry.island, set()).add(entry.learnware_id)
+
+    def publish(self) -> DockIndex:
+        """Make everything that was applied visible to searches."""
+        with self._lock:
+            # Words first: a search may find words of entries that its index lacks, and drops them; never the reverse.
+            self._words.add(self._changed_entries())
+            islands = dict(self._current.islands)
+            for key in [key for key in self._changed if key is not None]:
+                self._follow(islands, key)
+            unplaced = self._current.unplaced
+            if None in self._changed:
+                members = self._members.get(None, {})
+                unplaced = Shelf.of([members[name] for name in sorted(members)])
+            self._changed = {}
+            self._swap(DockIndex(self._applied, MappingProxyType(dict(sorted(islands.items()))), unplaced))
+            return self._current
+
+    def _changed_entries(self) -> Iterable[Entry]:
+        changed = (name for names in self._changed.values() for name in names)
+        return [self._entries[name] for name in changed if name in self._entries]
+
+    def _follow(self, islands: dict[str, IslandIndex], key: IslandKey) -> None:
+        members, old = self._members[key], islands.get(key.island_id)
+        if not members:
+            islands.pop(key.island_id, None)
+            return
+        if old is None:
+            number = self._profile_numbers.get(key.island_id, 0) + 1
+            followed = growth.found(key, members.values(), number=number)
+        else:
+            followed = growth.followed(old, self._changed[key], members)
+        islands[key.island_id] = followed
+        self._profile_numbers[key.island_id] = followed.profile.number
+
+    def _swap(self, index: DockIndex) -> None:
+        with self._published:
+            self._current = index
+            self._published.notify_all()
+
+    def forget_retired_words(self, before: int) -> int:
+        """Forget the words of the first `before` retired entries; the number that remain.
+
+        Call it with what the last call returned: searches that began before an entry was retired have then ended.
+        """
+        with self._lock:
+            gone, self._retired = self._retired[:before], self._retired[before:]
+            self._words.remove(gone)
+            return len(self._retired)
+
+    def restore(self, index: DockIndex, seen: Mapping[str, int]) -> None:
+        """Take over an index that was saved.
+
+        Parameters
+        ----------
+        index
+            The index.
+        seen
+            The last change that each learnware had seen, those not searchable included.
+        """
+        with self._lock:
+            entries = list(index.entries())
+            self._words.add(entries)
+            self._entries = {entry.learnware_id: entry for entry in entries}
+            self._members = {}
+            for entry in entries:
+                self._members.setdefault(entry.island, {})[entry.learnware_id] = entry
+            self._seen, self._changed, self._applied = dict(seen), {}, index.sequence
+            self._profile_numbers |= {name: island.profile.number for name, island in index.islands.items()}
+            self._swap(index)
+
+    def saved_state(self) -> tuple[DockIndex, dict[str, int]]:
+        """The index with everything applied, and the last change that each learnware has seen, for `restore`."""
+        with self._lock:
+            return self.publish(), dict(self._seen)
+
+    def beginning(self) -> LiveIndex:
+        """An empty index that can be filled and then adopted by this one."""
+        with self._lock:
+            return LiveIndex(self._words, self._profile_numbers)
+
+    def adopt(self, fresh: LiveIndex, *, even_behind: bool) -> bool:
+        """Take over what another index holds; tells whether that was done.
+
+        Parameters
+        ----------
+        fresh
+            An index from `beginning`, filled. It must not be used any more.
+        even_behind
+            Also when it has not followed as far as this one, because the catalogue itself was set back.
+        """
+        with self._lock:
+            index, seen = fresh.saved_state()
+            if index.sequence < self._applied and not even_behind:
+                return False
+            self._retired += fresh._retired
+            self.restore(index, seen)
+            return True
+
+    def wait_for(self, sequence: int, seconds: float) -> DockIndex:
+        """The index once it holds a change of the catalogue.
+
+        Raises
+        ------
+        FailedPrecondition
+            It does not within `seconds` (INDEX_BEHIND).
+        """
+        with self._published:
+            if not self._published.wait_for(lambda: self._current.sequence >= sequence, timeout=seconds):
+                raise FailedPrecondition(
+                    Reason.INDEX_BEHIND,
+                    f"The index has followed the catalogue up to change {self._current.sequence}, not yet {sequence}.",
+                    retry_after=1.0,
+                )
+            return self._current

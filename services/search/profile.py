@@ -1,0 +1,138 @@
+"""The profile of an island: the scaling, kernel and landmarks with which its learnwares are compared.
+
+A profile is fitted by the dock from its own specifications, numbered and frozen. Nothing that an uploader claims about
+kernels enters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from learndock.rkme.kernel import Kernel, RobustScaler, Rows, squared_distances
+from learndock.rkme.specification import Specification
+
+# Gaussians at these multiples of 1 / (own median squared distance), over these quantiles of the island's learnwares.
+# docs/decisions/0002-search-kernel.md tells what was tried.
+MULTIPLES = (1.0, 4.0)
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+MAX_LANDMARKS = 256
+_SAMPLED_SPECIFICATIONS = 2000
+_SAMPLED_ATOMS = 20_000
+_KMEANS_ROUNDS = 10
+# Directions in which the landmarks' Gram matrix is smaller than this share of its largest eigenvalue are dropped: they
+# would carry rounding, not distance.
+_SMALLEST_EIGENVALUE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """How the learnwares of an island are compared.
+
+    Attributes
+    ----------
+    number
+        1, 2, ...; grows with each refit of the island.
+    scaler
+        Columns to comparable units.
+    kernel
+        Kernel on scaled rows.
+    landmarks
+        Scaled points that span the embedding, float64 [D, d].
+    projection
+        W^(-1/2) of the landmarks' Gram matrix W, float64 [D, D'].
+    fitted_on
+        Learnwares that the island had when this was fitted.
+    fit_time
+        When.
+    """
+
+    number: int
+    scaler: RobustScaler
+    kernel: Kernel
+    landmarks: NDArray[np.float64]
+    projection: NDArray[np.float64]
+    fitted_on: int
+    fit_time: datetime
+
+    @property
+    def width(self) -> int:
+        """Numbers in an embedding, D' + 1."""
+        return int(self.projection.shape[1]) + 1
+
+
+def fit(specifications: Sequence[Specification], *, number: int, fit_time: datetime) -> Profile:
+    """Profile of an island that holds `specifications` (at least one, in a stable order).
+
+    The same specifications give the same profile. Large islands are sampled: 2,000 specifications, 20,000 atoms.
+    """
+    generator = np.random.default_rng(number)
+    chosen = [specifications[i] for i in _sample(len(specifications), _SAMPLED_SPECIFICATIONS, generator)]
+    pooled = np.concatenate([specification.atoms for specification in chosen]).astype(np.float64)
+    pooled = pooled[_sample(len(pooled), _SAMPLED_ATOMS, generator)]
+    scaler = RobustScaler.fit(pooled)
+    kernel = _fit_kernel(chosen, scaler)
+    landmarks = _fit_landmarks(scaler.transform(pooled))
+    return Profile(
+        number=number,
+        scaler=scaler,
+        kernel=kernel,
+        landmarks=landmarks,
+        projection=_inverse_root(kernel.gram(landmarks, landmarks)),
+        fitted_on=len(specifications),
+        fit_time=fit_time,
+    )
+
+
+def _sample(count: int, most: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    if count <= most:
+        return np.arange(count)
+    return np.sort(generator.choice(count, size=most, replace=False))
+
+
+def _fit_kernel(specifications: Sequence[Specification], scaler: RobustScaler) -> Kernel:
+    medians = [own_median(scaler.transform(s.atoms), s.weights) for s in specifications]
+    positive = [median for median in medians if median > 0]
+    widths = np.quantile(positive, QUANTILES) if positive else np.ones(1)
+    return Kernel(tuple(sorted({float(multiple / width) for multiple in MULTIPLES for width in widths})))
+
+
+def own_median(atoms: Rows, weights: NDArray[np.float64]) -> float:
+    """Median squared distance between two different points drawn from weighted atoms [K, d]; 0 if all are one point.
+
+    Weights count, so that an atom split in two, or far-off atoms of no weight, change nothing.
+    """
+    d2 = squared_distances(atoms, atoms)
+    mass = np.outer(weights, weights)
+    # Below this, the distance of a point to itself is told from rounding.
+    apart = d2 > 1e-9 * max(float(d2.max()), np.finfo(float).tiny)
+    values, masses = d2[apart], mass[apart]
+    if not masses.sum() > 0:
+        return 0.0
+    order = np.argsort(values)
+    cumulated = np.cumsum(masses[order])
+    return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
+
+
+def _fit_landmarks(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cluster centres of scaled atoms; all distinct atoms where there are few."""
+    distinct = np.unique(rows, axis=0)
+    if len(distinct) <= MAX_LANDMARKS:
+        return distinct
+    kmeans = faiss.Kmeans(
+        rows.shape[1], MAX_LANDMARKS, niter=_KMEANS_ROUNDS, seed=1, min_points_per_centroid=1, verbose=False
+    )
+    kmeans.train(np.ascontiguousarray(rows, dtype=np.float32))
+    return np.unique(np.asarray(kmeans.centroids, dtype=np.float64), axis=0)
+
+
+def _inverse_root(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > _SMALLEST_EIGENVALUE * values[-1]
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

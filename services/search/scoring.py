@@ -1,0 +1,89 @@
+"""Exact distances of learnwares to a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learndock.rkme.specification import Specification
+from services.search.embedding import embed
+from services.search.entry import Placed
+from services.search.profile import Profile
+
+# Distances are rounded to this many decimals, far below what a specification can tell: equal learnwares then tie
+# whatever the order of summation, and ties go by id.
+DECIMALS = 10
+# Learnwares scored at a time; a block of 100 atoms each against 100 takes 5 MB per kernel width.
+BLOCK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A user's specification under a profile.
+
+    Attributes
+    ----------
+    profile
+        The profile.
+    specification
+        What the user sent.
+    atoms
+        Its atoms, scaled, float64 [K, d].
+    row
+        Its embedding [e, r], float64 [D' + 1].
+    norm
+        |mu_q|^2.
+    """
+
+    profile: Profile
+    specification: Specification
+    atoms: NDArray[np.float64]
+    row: NDArray[np.float64]
+    norm: float
+
+    @classmethod
+    def under(cls, profile: Profile, specification: Specification) -> Task:
+        """The task of a specification of the profile's island."""
+        row, norm = embed(profile, specification)
+        return cls(profile, specification, profile.scaler.transform(specification.atoms), row, norm)
+
+    @classmethod
+    def of(cls, profile: Profile, placed: Placed) -> Task:
+        """A learnware taken as a task."""
+        specification = placed.specification
+        atoms = profile.scaler.transform(specification.atoms)
+        return cls(profile, specification, atoms, placed.row.astype(np.float64), placed.norm)
+
+
+def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
+    """<mu_i, mu_q> of learnwares and task, float64 [n]; O(n K^2 d)."""
+    blocks = (learnwares[start : start + BLOCK] for start in range(0, len(learnwares), BLOCK))
+    return np.concatenate([np.zeros(0), *(_block_products(task, block) for block in blocks)])
+
+
+def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
+    counts = [placed.specification.atom_count for placed in block]
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    atoms = task.profile.scaler.transform(np.concatenate([placed.specification.atoms for placed in block]))
+    weights = np.concatenate([placed.specification.weights for placed in block])
+    per_atom = weights * (task.profile.kernel.gram(atoms, task.atoms) @ task.specification.weights)
+    return np.asarray(np.add.reduceat(per_atom, starts))
+
+
+def mmd2(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
+    """Exact MMD2 of each learnware to the task, >= 0, rounded to `DECIMALS`, float64 [n]."""
+    norms = np.array([placed.norm for placed in learnwares])
+    distances = norms - 2.0 * inner_products(task, learnwares) + task.norm
+    return np.asarray(np.round(np.maximum(distances, 0.0), DECIMALS), dtype=np.float64)
+
+
+def gram(profile: Profile, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
+    """Exact inner products of learnwares with one another, float64 [n, n]; O(n^2 K^2 d)."""
+    matrix = np.diag([placed.norm for placed in learnwares])
+    for i, placed in enumerate(learnwares[1:], start=1):
+        task = Task.of(profile, placed)
+        matrix[i, :i] = matrix[:i, i] = inner_products(task, learnwares[:i])
+    return matrix

@@ -1,0 +1,186 @@
+"""One search, from what is asked to what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learndock.account import Principal
+from learndock.learnware import SemanticFilter
+from learndock.rkme.specification import Specification
+from services.search import assessment
+from services.search.assessment import Advice
+from services.search.catalogue import Admission
+from services.search.certified import Budget, Candidates, Mode, Ranking, rank
+from services.search.entry import Entry
+from services.search.index import DockIndex, IslandIndex
+from services.search.island import IslandKey
+from services.search.mixing import Blend, best_blend
+from services.search.scoring import Task
+from services.search.words import share_in_name, split
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is looked for, checked.
+
+    Attributes
+    ----------
+    caller
+        Who asks.
+    filter
+        Which learnwares are admitted.
+    specification
+        The task; None to rank by words alone.
+    top_k
+        Singles wanted.
+    max_mixture_members
+        Most members of a mixture; 1 for none.
+    mode
+        How hard to look.
+    excluded
+        Ids to leave out.
+    max_scored
+        Most exact scores; None for no limit.
+    """
+
+    caller: Principal
+    filter: SemanticFilter
+    specification: Specification | None
+    top_k: int
+    max_mixture_members: int
+    mode: Mode
+    excluded: frozenset[str]
+    max_scored: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Single:
+    """A learnware that was found, with its distance and percentile (0 without a specification)."""
+
+    entry: Entry
+    mmd2: float
+    percentile: float
+    explanation: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was found, and what is known of it; see `learndock.v1.SearchResponse`."""
+
+    singles: tuple[Single, ...]
+    sequence: int
+    certified: bool
+    scored: int
+    admitted: int
+    blend: Blend | None = None
+    blend_percentile: float = 0.0
+    island_id: str = ""
+    profile: int = 0
+    advice: Advice | None = None
+
+
+def search(
+    index: DockIndex,
+    question: Question,
+    worded: NDArray[np.int64] | None,
+    *,
+    time_left: Callable[[], float],
+    exhaustive_below: int,
+) -> Answer:
+    """Answer a question from an index.
+
+    Parameters
+    ----------
+    index
+        What is known.
+    question
+        What is asked.
+    worded
+        Entries that contain the filter's words; None where it has none.
+    time_left
+        Seconds until the caller stops waiting.
+    exhaustive_below
+        With fewer admitted learnwares, all are scored.
+    """
+    admission = Admission(question.caller, question.filter, question.excluded, worded)
+    if question.specification is None:
+        return _by_words(index, question, admission)
+    island = index.islands.get(IslandKey.of(question.specification).island_id)
+    visible = island.visible_count(admission) if island is not None else 0
+    if island is None or visible == 0:  # an island that the caller may not see is as good as none
+        return _nothing_comparable(index, question.specification)
+    candidates = Candidates(island, *island.admitted(admission))
+    task = Task.under(island.profile, question.specification)
+    budget = Budget(question.max_scored, time_left)
+    ranking = rank(
+        candidates, task, k=question.top_k, mode=question.mode, budget=budget, exhaustive_below=exhaustive_below
+    )
+    return _ranked(index, question, candidates, task, ranking, visible)
+
+
+def _ranked(
+    index: DockIndex, question: Question, candidates: Candidates, task: Task, ranking: Ranking, visible: int
+) -> Answer:
+    island, best = candidates.island, ranking.scored[:1]
+    blend = best_blend(candidates, task, best[0], max_members=question.max_mixture_members) if best else None
+    return Answer(
+        singles=_singles(island, ranking, question.top_k),
+        sequence=index.sequence,
+        certified=ranking.certified,
+        scored=len(ranking.scored),
+        admitted=candidates.count,
+        blend=blend,
+        blend_percentile=island.background.percentile(blend.mmd2) if blend is not None else 0.0,
+        island_id=island.key.island_id,
+        profile=island.profile.number,
+        advice=assessment.advice(task, best[0], blend, island.background, visible) if best else None,
+    )
+
+
+def _singles(island: IslandIndex, ranking: Ranking, count: int) -> tuple[Single, ...]:
+    singles = []
+    for one in ranking.scored[:count]:
+        percentile = island.background.percentile(one.mmd2)
+        explanation = assessment.single_sentence(percentile)
+        singles.append(Single(one.placed.entry, one.mmd2, percentile, explanation))
+    return tuple(singles)
+
+
+def _nothing_comparable(index: DockIndex, specification: Specification) -> Answer:
+    return Answer(
+        singles=(),
+        sequence=index.sequence,
+        certified=True,
+        scored=0,
+        admitted=0,
+        island_id=IslandKey.of(specification).island_id,
+        advice=Advice.NO_COMPARABLE_LEARNWARE,
+    )
+
+
+def _by_words(index: DockIndex, question: Question, admission: Admission) -> Answer:
+    entries = [
+        shelf.entries[position]
+        for shelf, alive in index.shelves()
+        for position in np.flatnonzero(shelf.admitted(admission) & alive)
+    ]
+    explanation = assessment.words_sentence(question.filter.text)
+    best = _ordered_by_words(entries, split(question.filter.text))[: question.top_k]
+    return Answer(
+        singles=tuple(Single(entry, 0.0, 0.0, explanation) for entry in best),
+        sequence=index.sequence,
+        certified=False,
+        scored=0,
+        admitted=len(entries),
+    )
+
+
+def _ordered_by_words(entries: Sequence[Entry], wanted: Sequence[str]) -> list[Entry]:
+    def order(entry: Entry) -> tuple[float, str]:
+        return -share_in_name(entry.learnware.semantic_specification.name, wanted), entry.learnware_id
+
+    return sorted(entries, key=order)

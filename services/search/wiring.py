@@ -1,0 +1,45 @@
+"""Puts the search service together."""
+
+from __future__ import annotations
+
+from learndock.serving.application import Application, Servicer
+from learndock.serving.peers import Peer
+from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from services.search.config import Settings
+from services.search.desk import SearchDesk
+from services.search.follower import Follower
+from services.search.live import LiveIndex
+from services.search.servicer import SearchServicer
+from services.search.snapshot import SnapshotFile
+from services.search.source import CatalogueSource
+from services.search.words import Words
+
+# A question carries a specification: 8 MiB hold two million numbers.
+MAX_MESSAGE_BYTES = 8 * 2**20
+
+
+def build(settings: Settings) -> Application:
+    """The search service, as told by its settings; the last snapshot is read at once."""
+    words = Words(settings.data_dir / "words.sqlite")
+    live = LiveIndex(words)
+    snapshots = SnapshotFile(settings.data_dir / "index.snapshot")
+    saved = snapshots.load()
+    if saved is not None:
+        live.restore(*saved)
+    storage = Peer(settings.storage_address, settings.secret)
+    follower = Follower(live, CatalogueSource(storage), snapshots, snapshot_seconds=settings.snapshot_seconds)
+    desk = SearchDesk(live, exhaustive_below=settings.exhaustive_below)
+
+    def close() -> None:
+        storage.close()
+        words.close()
+
+    return Application(
+        name="search",
+        servicers=(
+            Servicer("learndock.v1.SearchService", SearchServicer(desk, follower), add_SearchServiceServicer_to_server),
+        ),
+        workers=(follower,),
+        close=close,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+    )
