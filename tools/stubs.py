@@ -9,6 +9,7 @@ import sys
 ROOT = Path(__file__).resolve().parents[1]
 PROTOS = ROOT / "protos"
 STUBS = Path("learndock", "v1")
+PACKAGE = '"""Generated from protos/learndock/v1 by `make protos`; never edited."""\n'
 
 
 def generate(destination: Path) -> None:
@@ -19,6 +20,7 @@ def generate(destination: Path) -> None:
     sources = [str(path) for path in sorted((PROTOS / STUBS).glob("*.proto"))]
     command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTOS}", *plugins, *outputs, *sources]
     subprocess.run(command, check=True, capture_output=True)
+    (destination / STUBS / "__init__.py").write_text(PACKAGE)
 
 
 if __name__ == "__main__":

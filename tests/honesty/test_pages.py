@@ -1,11 +1,16 @@
 """The pages say what the code does."""
 
+import ast
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 import re
+import sys
 import tomllib
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 import pytest
 
 from learndock.errors import LearndockError, Reason
@@ -55,6 +60,41 @@ def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     return {Requirement(line).name for line in lines} - {project["name"]}
+
+
+def test_every_import_is_a_dependency() -> None:
+    names = {canonicalize_name(name) for name in dependencies()}
+    used = {module: providers(module) for module in imported_modules()}
+    assert {module: found for module, found in used.items() if not found & names} == {}
+
+
+def imported_modules() -> set[str]:
+    """Top-level names that our sources import, Python's and our own left out."""
+    names = {name.partition(".")[0] for path in own_sources() for name in imports(ast.parse(path.read_text()))}
+    return names - {"benchmarks", "demo", "learndock", "services", "tools"} - sys.stdlib_module_names
+
+
+def own_sources() -> Iterator[Path]:
+    for folder in ("learndock", "services", "demo", "benchmarks", "tools"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "guest" not in path.parts:  # the guest runs in environments of the packages' own
+                yield path
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@cache
+def providers(module: str) -> set[str]:
+    """Distributions that hold a module."""
+    if module == "google":  # a namespace that two of our dependencies share
+        return {"protobuf", "googleapis-common-protos"}
+    return {canonicalize_name(name) for name in packages_distributions().get(module, [])}
 
 
 def test_pages_name_only_commands_that_exist() -> None:
