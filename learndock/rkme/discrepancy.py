@@ -27,6 +27,20 @@ def mmd2(a: Specification, b: Specification, kernel: Kernel) -> float:
     return max(0.0, d)
 
 
+def compare(a: Specification, b: Specification) -> float:
+    """Squared maximum mean discrepancy of a pair in the kernel of its own atoms, after robust scaling; >= 0.
+
+    Raises
+    ------
+    InvalidInput
+        The two live in different spaces (NOT_COMPARABLE).
+    """
+    kernel, scaler = pair_kernel(a, b)
+    atoms = scaler.transform(np.concatenate([a.atoms, b.atoms]))
+    signed = np.concatenate([a.weights, -b.weights])
+    return max(0.0, float(signed @ kernel.gram(atoms, atoms) @ signed))
+
+
 def pair_kernel(a: Specification, b: Specification) -> tuple[Kernel, RobustScaler]:
     """Median-rule kernel and scaler of a pair's own atoms, for comparing two specifications outside any dock."""
     check_comparable(a, b)

@@ -1,0 +1,18 @@
+"""Settings of the specification service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from learndock.serving.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the specification service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SPEC_", frozen=True)
+
+    max_row_bytes: int = Field(
+        default=8 * 2**30, ge=2**20, description="Bytes of rows that all builds at work may hold together."
+    )
