@@ -111,6 +111,11 @@ class Catalogue:
         answer = self._stub.ListVersions(pb.ListVersionsRequest(learnware_id=learnware_id))
         return tuple(map(version_from_message, answer.versions))
 
+    def version(self, learnware_id: str, version: int) -> LearnwareVersion:
+        """A version; 0 for the current one."""
+        request = pb.GetVersionRequest(learnware_id=learnware_id, version=version)
+        return version_from_message(self._stub.GetVersion(request).version)
+
     def specification(self, learnware_id: str, version: int) -> Specification:
         """Statistical specification of a version."""
         request = pb.GetSpecificationRequest(learnware_id=learnware_id, version=version)
@@ -118,5 +123,5 @@ class Catalogue:
 
     def download(self, learnware_id: str, path: Path, *, version: int, progress: Progress) -> Path:
         """Fetch and verify a package."""
-        known = transfer.version_of(self._stub, learnware_id, version)
+        known = self.version(learnware_id, version)
         return transfer.download(self._stub, known, path, progress=progress)

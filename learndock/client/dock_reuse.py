@@ -100,6 +100,11 @@ class DockReuser:
             reuser.close()
             raise
 
+    @property
+    def learnware_ids(self) -> tuple[str, ...]:
+        """The members, the most important first."""
+        return tuple(member.learnware_id for member in self.reuser.members)
+
     def fit(self, X: object = None, y: object = None) -> DockReuser:  # noqa: N803
         """Wait until the members are ready. Needs neither rows nor labels; both are there for scikit-learn's sake."""
         end = time.monotonic() + self._timeout
@@ -182,8 +187,7 @@ class DockReuser:
         self.close()
 
     def __repr__(self) -> str:
-        names = ", ".join(member.learnware_id for member in self.reuser.members)
-        return f"DockReuser({self.reuser.strategy or 'TOP1'} of {names})"
+        return f"DockReuser({self.reuser.strategy} of {', '.join(self.learnware_ids)})"
 
     def _watch(self, timeout: float) -> None:
         request = pb.WatchReuserRequest(reuser_id=self.reuser.reuser_id)

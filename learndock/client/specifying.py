@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from learndock.learnware import FeatureSpace
 from learndock.rkme.specification import Specification
 
-if TYPE_CHECKING:
-    from learndock.rkme.fit import BuildOptions
-
 
 def specify(
     data: ArrayLike | str | PathLike[str],
     *,
-    options: BuildOptions | None = None,
+    atom_count: int | None = None,
+    iterations: int = 30,
+    seed: int = 0,
+    allow_few_rows: bool = False,
     input_space: FeatureSpace | None = None,
 ) -> Specification:
     """Summarise a data set as a reduced kernel mean embedding.
@@ -28,8 +26,8 @@ def specify(
     ----------
     data
         Rows [n, d], or the path of a .csv or .npy file that holds them.
-    options
-        How to build; None for the defaults.
+    atom_count, iterations, seed, allow_few_rows
+        As in `learndock.rkme.fit.BuildOptions`.
     input_space
         Meaning of the columns; None takes it from the head of a .csv file.
 
@@ -43,15 +41,14 @@ def specify(
     InvalidInput
         Too few rows, NaN, or a file that does not hold a table.
     """
-    from learndock.rkme import fit  # imports torch
+    from learndock.rkme.fit import BuildOptions, build_specification  # imports torch
+    from learndock.rkme.tables import read_rows
 
-    rows: ArrayLike = data if not isinstance(data, str | PathLike) else ()
-    if isinstance(data, str | PathLike):
-        from learndock.rkme.tables import read_rows
-
-        rows, described = read_rows(Path(data))
-        input_space = input_space or described
-    return fit.build_specification(np.asarray(rows), options=options or fit.BuildOptions(), input=input_space)
+    options = BuildOptions(atom_count, iterations, seed, allow_few_rows)
+    if not isinstance(data, str | PathLike):
+        return build_specification(data, options=options, input=input_space)
+    rows, described = read_rows(Path(data))
+    return build_specification(rows, options=options, input=input_space or described)
 
 
 def save(specification: Specification, path: str | PathLike[str]) -> None:

@@ -13,7 +13,6 @@ from learndock.errors import DataLoss, InvalidInput, NotFound, Reason
 from learndock.learnware import LearnwareVersion
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
-from learndock.wire import version_from_message
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all."""
@@ -151,9 +150,3 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def version_of(stub: StorageServiceStub, learnware_id: str, version: int) -> LearnwareVersion:
-    """A version as the dock knows it; 0 for the current one."""
-    request = pb.GetVersionRequest(learnware_id=learnware_id, version=version)
-    return version_from_message(stub.GetVersion(request).version)

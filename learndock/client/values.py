@@ -10,6 +10,7 @@ from enum import StrEnum
 from learndock.account import Token
 from learndock.learnware import FormatClass, SemanticSpecification
 from learndock.reuse.prediction import Fault
+from learndock.reuse.strategy import Strategy as Strategy
 
 
 class SearchMode(StrEnum):
@@ -59,14 +60,6 @@ class ReuserState(StrEnum):
     PREPARING = "PREPARING"
     READY = "READY"
     FAILED = "FAILED"
-
-
-class Strategy(StrEnum):
-    """How several learnwares become one answer."""
-
-    TOP1 = "TOP1"
-    AVERAGE = "AVERAGE"
-    JOB_SELECTOR = "JOB_SELECTOR"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The `learndock` command, on top of the client."""

@@ -1,0 +1,148 @@
+"""Commands that find learnwares: specify, search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from learndock.cli.options import Json, connect
+from learndock.cli.output import emit_json, print_facts, print_line, print_table
+from learndock.cli.progress import spinner
+from learndock.client import specifying
+from learndock.client.result import SearchResult
+from learndock.client.values import SearchAdvice
+from learndock.learnware import SemanticFilter
+from learndock.rkme.specification import Specification
+
+Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Admit only this; may be given several times.")]
+
+_ADVICE = {
+    SearchAdvice.USE_MIXTURE: "The mixture fits much better than any single: reuse it with --strategy JOB_SELECTOR.",
+    SearchAdvice.LIKELY_NOTHING_FITS: "No answer is closer than chance: reuse is unlikely to help.",
+    SearchAdvice.NO_COMPARABLE_LEARNWARE: "No learnware can be compared with this specification.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: learndock specify X.csv --out task.json")(specify)
+    app.command(epilog="Example: learndock search --data X.csv --task Classification --text wine")(search)
+
+
+def specify(
+    data: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Rows: a .csv or .npy file.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="File to write the specification to.")],
+    atoms: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Atoms wanted; default: rows / 20, 8 to 100.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same rows and seed give the same bytes.")] = 0,
+    few_rows: Annotated[
+        bool, typer.Option("--allow-few-rows", help="Permit fewer than 40 rows, which a summary can hardly hide.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Summarise a data set as a specification, on this machine; tells how faithful and how private it is."""
+    with spinner(f"Summarising {data.name}"):
+        specification = specifying.specify(data, atom_count=atoms, seed=seed, allow_few_rows=few_rows)
+    specifying.save(specification, out)
+    facts = {"path": out, **_facts(specification)}
+    if json:
+        emit_json(facts)
+    else:
+        print_facts(facts)
+
+
+def search(
+    context: typer.Context,
+    *,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Rows of the task, .csv or .npy.")
+    ] = None,
+    specification: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Specification file, as `specify` writes it."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="Words to be found in name or description.")] = "",
+    task: Words = None,
+    data_type: Words = None,
+    library: Words = None,
+    license_: Annotated[
+        list[str] | None, typer.Option("--license", metavar="WORD", help="Admit only this licence.")
+    ] = None,
+    scenario: Words = None,
+    top: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 10,
+    json: Json = False,
+) -> None:
+    """Find the learnwares that fit a task: by its data (which stay here), by words, or both."""
+    if data and specification:
+        raise typer.BadParameter("give --data or --specification, not both", param_hint="--data")
+    admitted = SemanticFilter(
+        data=tuple(data_type or ()),
+        tasks=tuple(task or ()),
+        libraries=tuple(library or ()),
+        scenarios=tuple(scenario or ()),
+        licenses=tuple(license_ or ()),
+        text=text,
+    )
+    with connect(context) as dock, spinner("Searching"):
+        result = dock.search(_specification(data, specification), filter=admitted, top_k=top)
+    if json:
+        emit_json(result)
+    else:
+        print_result(result)
+
+
+def print_result(result: SearchResult) -> None:
+    """Print an answer: singles, mixture, what is proven, what to make of it."""
+    print_table(
+        ("rank", "id", "version", "MMD2", "percentile", "name", "format"),
+        (
+            (
+                s.rank,
+                s.learnware_id,
+                s.version,
+                f"{s.mmd2:.3e}",
+                f"{s.percentile:.1f} %",
+                s.semantic_specification.name,
+                s.format_class,
+            )
+            for s in result.singles
+        ),
+        empty="Nothing found.",
+    )
+    if result.mixture is not None:
+        shares = " + ".join(f"{m.weight:.2f} x {m.learnware_id}" for m in result.mixture.members)
+        print_line(f"Mixture: {shares}, MMD2 {result.mixture.mmd2:.3e}")
+    certificate = result.certificate
+    proven = "Certified" if certificate.certified else "Not certified"
+    print_line(f"{proven}: {certificate.scored} of {certificate.admitted} learnwares scored exactly.")
+    if result.advice is not None:
+        print_line(_ADVICE[result.advice])
+
+
+def _specification(data: Path | None, file: Path | None) -> Specification | None:
+    if data is not None:
+        return specifying.specify(data)
+    return specifying.load(file) if file is not None else None
+
+
+def _facts(specification: Specification) -> dict[str, object]:
+    fidelity, privacy = specification.fidelity, specification.privacy
+    facts: dict[str, object] = {
+        "atoms": specification.atom_count,
+        "dimension": specification.dimension,
+        "rows": specification.row_count,
+    }
+    if fidelity is not None:
+        facts["fidelity_mmd2"] = fidelity.mmd2
+    if privacy is not None:
+        facts["privacy_min_distance_ratio"] = privacy.min_distance_ratio
+        facts["privacy_min_rows_per_atom"] = privacy.min_rows_per_atom
+        facts["privacy_membership_auc"] = privacy.membership_auc
+        facts["privacy_perturbed_atoms"] = privacy.perturbed_atoms
+    return facts

@@ -1,0 +1,89 @@
+"""Command that reuses learnwares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from learndock.cli.failures import say
+from learndock.cli.options import DataFile, Json, connect
+from learndock.cli.output import emit_json, print_line
+from learndock.cli.progress import reuser_bar, spinner
+from learndock.client import specifying
+from learndock.client.dock import Dock, Reusable
+from learndock.client.values import Strategy
+from learndock.reuse.prediction import Prediction
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Examples: learndock reuse 00000001 --data X.npy --out y.npy; "
+        "learndock reuse --search-data X.npy --data X.npy --out y.npy --local"
+    )(reuse)
+
+
+def reuse(
+    context: typer.Context,
+    learnware_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Learnwares to reuse, the most important first.")
+    ] = None,
+    *,
+    data: DataFile,
+    out: Annotated[Path, typer.Option(help="File to write the predictions to, .npy or .csv.")],
+    search_data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Find the learnwares by these rows instead of naming them.",
+        ),
+    ] = None,
+    strategy: Annotated[Strategy | None, typer.Option(help="How several answer as one; default: the dock's.")] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Run the models in this machine's sandbox: the rows stay here.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Predict for the rows of a file with one learnware or several."""
+    if bool(learnware_ids) == bool(search_data):
+        raise typer.BadParameter("give ids or --search-data, one of the two", param_hint="ID")
+    from learndock.rkme.tables import read_rows
+
+    rows = read_rows(data)[0]
+    with connect(context) as dock:
+        found: Reusable = learnware_ids or dock.search(specifying.specify(search_data or data))
+        prediction, used = _predict(dock, found, rows, strategy, local=local)
+    _save(out, prediction.outputs)
+    for fault in prediction.faults:
+        say(f"{fault.learnware_id} was left out: {fault.message}", "The others answered without it.")
+    if json:
+        emit_json({"path": out, "rows": len(rows), "learnware_ids": used, "faults": prediction.faults})
+    else:
+        print_line(f"{len(rows)} predictions of {', '.join(used)} are in {out}.")
+
+
+def _predict(
+    dock: Dock, found: Reusable, rows: np.ndarray, strategy: Strategy | None, *, local: bool
+) -> tuple[Prediction, list[str]]:
+    if local:
+        with spinner("Fetching and starting the models"):
+            at_home = dock.reuse(found, strategy=strategy, where="local")
+        with at_home:
+            return at_home.answer(rows), list(at_home.learnware_ids)
+    with reuser_bar("Getting ready") as progress:
+        in_dock = dock.reuse(found, strategy=strategy, progress=progress)
+    with in_dock, spinner("Predicting"):
+        return in_dock.answer(rows), list(in_dock.learnware_ids)
+
+
+def _save(path: Path, outputs: np.ndarray) -> None:
+    if path.suffix == ".csv":
+        np.savetxt(path, outputs, delimiter=",", fmt="%.10g")
+    else:
+        with path.open("wb") as file:  # a handle: numpy would append a suffix to a name
+            np.save(file, outputs, allow_pickle=False)

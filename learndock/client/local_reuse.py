@@ -1,0 +1,180 @@
+"""Learnwares reused on this machine: fetched, verified, run in the local sandbox; no input leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+import platformdirs
+
+from learndock.client import transfer
+from learndock.client.catalogue import Catalogue
+from learndock.client.values import Member
+from learndock.errors import LearndockError, NotFound
+from learndock.reuse import member as reuse_member
+from learndock.reuse.member import Inputs
+from learndock.reuse.prediction import Fault, Prediction, no_member_left, one_line
+from learndock.reuse.reuser import Reuser
+from learndock.reuse.strategy import Strategy, make_reuser
+from learndock.rkme.specification import Specification
+from learndock.sandbox.choice import choose_executor
+from learndock.sandbox.environment import EnvironmentCache
+from learndock.sandbox.executor import Limits
+from learndock.sandbox.launcher import LearnwareLauncher
+from learndock.sandbox.model_process import ModelProcess
+
+_LIFE_SECONDS = 12 * 3600.0
+
+
+class LocalReuser:
+    """A reuser on this machine, with scikit-learn's `fit` and `predict`; close it to end its sandboxes.
+
+    Parameters
+    ----------
+    estimator
+        The strategy over the running members.
+    processes
+        Sandboxes of the members.
+    faults
+        Members that could not be started.
+    """
+
+    def __init__(self, estimator: Reuser, processes: Sequence[ModelProcess], faults: Sequence[Fault]) -> None:
+        self._estimator = estimator
+        self._processes = processes
+        self._faults = tuple(faults)
+
+    @classmethod
+    def open(
+        cls, catalogue: Catalogue, members: Sequence[Member], strategy: Strategy | None, *, timeout: float
+    ) -> LocalReuser:
+        """Fetch, verify and start members; one that fails is left out.
+
+        Parameters
+        ----------
+        catalogue
+            Where they come from.
+        members
+            The most important first.
+        strategy
+            How they answer as one; None chooses.
+        timeout
+            Seconds that each has to load, and then for one batch.
+
+        Raises
+        ------
+        FailedPrecondition
+            There is no sandbox on this machine (NO_SANDBOX).
+        Unavailable
+            None could be started (NO_MEMBER_LEFT).
+        """
+        starter = _Starter(catalogue, timeout)
+        started: list[tuple[reuse_member.Member, ModelProcess]] = []
+        faults: list[Fault] = []
+        try:
+            for member in members:
+                try:
+                    started.append(starter.start(member))
+                except LearndockError as error:
+                    faults.append(Fault(member.learnware_id, one_line(error)))
+            if not started:
+                raise no_member_left(dict(enumerate(faults)))
+            estimator = make_reuser(strategy, [member for member, _ in started], timeout=timeout)
+        except BaseException:
+            _close(process for _, process in started)
+            raise
+        return cls(estimator, [process for _, process in started], faults)
+
+    @property
+    def learnware_ids(self) -> tuple[str, ...]:
+        """The members, the most important first."""
+        return tuple(member.learnware_id for member in self._estimator.members)
+
+    def fit(self, X: object = None, y: object = None) -> LocalReuser:  # noqa: N803
+        """Make ready to predict. Needs neither rows nor labels; both are there for scikit-learn's sake."""
+        self._estimator.fit(X, y)
+        return self
+
+    def answer(self, X: Inputs) -> Prediction:  # noqa: N803
+        """Outputs as the members give them, with who answered and who failed."""
+        prediction = self._estimator.answer(X)
+        return replace(prediction, faults=(*self._faults, *prediction.faults))
+
+    def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
+        """Labels, int64 [n], of a classification; the members' numbers otherwise."""
+        return self._estimator.predict(X)
+
+    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:  # noqa: N803
+        """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only."""
+        return self._estimator.predict_proba(X)
+
+    def close(self) -> None:
+        """End the sandboxes."""
+        _close(self._processes)
+
+    def __enter__(self) -> LocalReuser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"LocalReuser({type(self._estimator).__name__} of {', '.join(self.learnware_ids)})"
+
+
+class _Starter:
+    """Starts members from packages that are kept in the user's cache."""
+
+    def __init__(self, catalogue: Catalogue, timeout: float) -> None:
+        cache = platformdirs.user_cache_path("learndock")
+        self._catalogue = catalogue
+        self._packages = cache / "packages"
+        self._packages.mkdir(parents=True, exist_ok=True)
+        self._launcher = LearnwareLauncher(
+            choose_executor(),
+            EnvironmentCache(cache / "environments"),
+            cache / "running",
+            Limits(wall_seconds=_LIFE_SECONDS),
+            load_timeout=timeout,
+        )
+
+    def start(self, member: Member) -> tuple[reuse_member.Member, ModelProcess]:
+        semantic = self._catalogue.get(member.learnware_id).semantic_specification
+        specification = self._specification(member)
+        process = self._launcher.open(self._package(member))
+        model = _SandboxedModel(process)
+        return reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id), process
+
+    def _package(self, member: Member) -> Path:
+        version = self._catalogue.version(member.learnware_id, member.version)
+        path = self._packages / f"{version.sha256}.zip"
+        if path.exists() and transfer.file_sha256(path) == version.sha256:
+            return path
+        return self._catalogue.download(member.learnware_id, path, version=version.version, progress=transfer.silent)
+
+    def _specification(self, member: Member) -> Specification | None:
+        try:
+            return self._catalogue.specification(member.learnware_id, member.version)
+        except NotFound:  # a learnware may come without one
+            return None
+
+
+class _SandboxedModel(reuse_member.Predictor):
+    """A model in a sandbox as something that predicts."""
+
+    def __init__(self, process: ModelProcess) -> None:
+        self._process = process
+
+    def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
+        return np.asarray(self._process.predict(X if isinstance(X, np.ndarray) else list(X)))
+
+
+def _close(processes: Iterable[ModelProcess]) -> None:
+    for process in processes:
+        process.close()
