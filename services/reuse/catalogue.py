@@ -1,6 +1,8 @@
-"""What storage tells of learnwares, asked as the caller: only what the caller may see can be reused."""
+"""What storage tells of learnwares and gives of them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import grpc
 
@@ -12,9 +14,11 @@ from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from learndock.wire import semantic_from_message, specification_from_message, version_from_message
 from services.reuse.record import MemberRecord
 
+_DOWNLOAD_SECONDS = 600.0
+
 
 class Catalogue:
-    """Learnwares as the caller of the RPC being served sees them.
+    """Learnwares as the caller of the RPC being served sees them: only what the caller may see can be reused.
 
     Parameters
     ----------
@@ -59,3 +63,22 @@ class Catalogue:
         except NotFound:  # a package may come without one
             return None
         return specification_from_message(answer.specification) if answer.HasField("specification") else None
+
+
+class Downloads:
+    """Packages, fetched with this service's own right to those that were resolved before.
+
+    Parameters
+    ----------
+    channel
+        To storage, as this service.
+    """
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._storage = StorageServiceStub(channel)
+
+    def __call__(self, member: MemberRecord) -> Iterator[bytes]:
+        """The member's package, piece by piece; `NotFound` when storage has it no longer."""
+        request = pb.DownloadPackageRequest(learnware_id=member.learnware_id, version=member.version)
+        for piece in self._storage.DownloadPackage(request, timeout=_DOWNLOAD_SECONDS):
+            yield piece.data

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import hashlib
 import os
 from pathlib import Path
 import uuid
 
-import grpc
-
 from learndock.errors import DataLoss, Reason
-from learndock.v1 import storage_service_pb2 as pb
-from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.reuse.record import MemberRecord
 
-_FETCH_SECONDS = 600.0
 _PARTIAL = ".part"
+
+
+Download = Callable[[MemberRecord], Iterable[bytes]]
 
 
 class PackageCache:
@@ -26,15 +24,15 @@ class PackageCache:
     ----------
     folder
         Where they are kept; made when missing.
-    channel
-        To storage, as this service.
+    download
+        Gives a member's package piece by piece.
     max_bytes
         Size above which the packages that were not used for longest are removed.
     """
 
-    def __init__(self, folder: Path, channel: grpc.Channel, max_bytes: int) -> None:
+    def __init__(self, folder: Path, download: Download, max_bytes: int) -> None:
         self._folder = folder
-        self._storage = StorageServiceStub(channel)
+        self._download = download
         self._max_bytes = max_bytes
         folder.mkdir(parents=True, exist_ok=True)
         for abandoned in folder.glob(f"*{_PARTIAL}"):
@@ -54,9 +52,7 @@ class PackageCache:
         if path.exists():
             os.utime(path)
             return path
-        request = pb.DownloadPackageRequest(learnware_id=member.learnware_id, version=member.version)
-        pieces = self._storage.DownloadPackage(request, timeout=_FETCH_SECONDS)
-        self._write(path, (piece.data for piece in pieces), member)
+        self._write(path, self._download(member), member)
         self._evict(path)
         return path
 

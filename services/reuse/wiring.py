@@ -16,7 +16,7 @@ from learndock.serving.paging import PageTokens
 from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import reuse_service_pb2_grpc as rpc
-from services.reuse.catalogue import Catalogue
+from services.reuse.catalogue import Catalogue, Downloads
 from services.reuse.changes import Changes
 from services.reuse.config import Settings
 from services.reuse.creation import Creation
@@ -45,7 +45,7 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
     storage = Peer(settings.storage_address, settings.secret)
-    packages = PackageCache(settings.data_dir / "packages", storage.as_service, settings.max_cache_bytes)
+    packages = PackageCache(settings.data_dir / "packages", Downloads(storage.as_service), settings.max_cache_bytes)
     allowance = Allowance(settings.max_sandboxes, settings.predict_seconds, settings.sandbox_life_seconds)
     models = WarmModels(packages.fetch, open_package or _sandboxed(settings), allowance)
     live = LiveReusers(models)
