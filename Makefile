@@ -14,10 +14,10 @@ help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: ## make the environment .venv as requirements.lock says; does nothing when it is up to date
-	@$(PYTHON) tools/environment.py setup
+	@$(PYTHON) -m tools.environment setup
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock
-	$(BIN)/python tools/environment.py lock
+	$(BIN)/python -m tools.environment lock
 
 protos: setup ## generate learndock/v1 from protos/
 	$(BIN)/python -m tools.stubs
@@ -48,8 +48,7 @@ up: setup sandbox ## start a dock on this machine, its data in ./dock
 	$(BIN)/learndock up $(OPTIONS)
 
 sandbox: ## get the sandbox ready: Docker's image where an engine answers, else bubblewrap from .venv
-	@if docker info >/dev/null 2>&1; then deploy/docker/sandbox-image.sh; \
-	else echo "No Docker engine answers: models run in bubblewrap."; fi
+	@docker info >/dev/null 2>&1 && deploy/docker/sandbox-image.sh || echo "No Docker sandbox: models run in bubblewrap."
 
 sandbox-image: ## build the image that models run in
 	deploy/docker/sandbox-image.sh

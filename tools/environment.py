@@ -1,14 +1,13 @@
 """Make `.venv` as requirements.lock says, or resolve requirements.lock anew.
 
-Runs before anything is installed, so it uses the standard library only. uv does the work, because it is ten
-times as quick as pip; it does not read pip's configuration, so that is handed to it: a CPU build of torch that
-pip would take from a local folder must not become gigabytes of CUDA.
+Runs before anything is installed, so it and what it imports use the standard library only. uv does the work, because
+it is ten times as quick as pip; it does not read pip's configuration, so that is handed to it: a CPU build of torch
+that pip would take from a local folder must not become gigabytes of CUDA.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import os
 from pathlib import Path
@@ -19,21 +18,14 @@ import subprocess
 import sys
 import venv
 
+from learndock.sandbox.pip_settings import uv_variables
+
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 STAMP = ENVIRONMENT / "made-of.sha256"
 LEAST_PYTHON = (3, 11)
-
-UV_NAMES = {
-    "find-links": "UV_FIND_LINKS",
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "constraint": "UV_CONSTRAINT",
-    "cert": "SSL_CERT_FILE",
-}
-"""What uv calls the settings of pip that say where packages come from."""
 
 
 def main() -> None:
@@ -82,34 +74,8 @@ def _install() -> None:
 
 
 def _uv(*arguments: str) -> None:
-    pip_config = [str(PYTHON), "-m", "pip", "config", "list"]
-    listing = subprocess.run(pip_config, check=True, capture_output=True, text=True).stdout
-    environment = {**os.environ, **uv_settings(listing), "VIRTUAL_ENV": str(ENVIRONMENT)}
+    environment = {**os.environ, **uv_variables(os.environ), "VIRTUAL_ENV": str(ENVIRONMENT)}
     subprocess.run([str(ENVIRONMENT / "bin" / "uv"), *arguments], check=True, cwd=ROOT, env=environment)
-
-
-def uv_settings(listing: str) -> dict[str, str]:
-    """Where pip takes packages from, by `pip config list`, as uv's environment variables; those already set win."""
-    settings = {UV_NAMES[key]: value for key, value in pip_settings(listing).items() if key in UV_NAMES}
-    if "UV_FIND_LINKS" in settings:
-        settings["UV_FIND_LINKS"] = ",".join(settings["UV_FIND_LINKS"].split())
-    # pip takes the best version of all indexes, uv by default that of the first index which knows the package.
-    settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    return {name: value for name, value in settings.items() if name not in os.environ}
-
-
-def pip_settings(listing: str) -> dict[str, str]:
-    """Read what `pip config list` prints; the environment outranks a command's section, that the global one.
-
-    Parameters
-    ----------
-    listing
-        Lines such as `global.find-links='/srv/wheels'`.
-    """
-    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
-    for section, key, value in re.findall(r"^([^.\s]+)\.([\w-]+)=(.*)$", listing, re.MULTILINE):
-        sections.setdefault(section, {})[key] = str(ast.literal_eval(value))
-    return {**sections["global"], **sections["install"], **sections[":env:"]}
 
 
 def _pin(name: str) -> str:

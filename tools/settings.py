@@ -55,4 +55,6 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True, validated_data={})
-    return f"`{default}`" if str(default) else "empty"
+    if isinstance(default, tuple):
+        default = " ".join(default)
+    return "empty" if default in (None, "") or not str(default) else f"`{default}`"
