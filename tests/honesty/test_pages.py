@@ -97,6 +97,19 @@ def providers(module: str) -> set[str]:
     return {canonicalize_name(name) for name in packages_distributions().get(module, [])}
 
 
+def test_the_drawn_call_graph_is_the_real_one() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    drawn = {(caller, called) for caller, called in re.findall(r"^    (\w+) --> (\w+)$", page, re.MULTILINE)}
+    assert drawn == set(calls())
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Which service holds stubs of which other."""
+    for path in (ROOT / "services").rglob("*.py"):
+        for called in re.findall(r"\b(\w+)ServiceStub\(", path.read_text()):
+            yield path.relative_to(ROOT / "services").parts[0], called.lower()
+
+
 def test_pages_name_only_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {(page.name, target) for page, target in make_targets()}
