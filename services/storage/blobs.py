@@ -1,0 +1,187 @@
+"""Where packages lie: by their SHA-256, never changed once written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+import hashlib
+import os
+from pathlib import Path
+import re
+import shutil
+from typing import BinaryIO, Protocol
+from uuid import uuid4
+
+from learndock.errors import DataLoss, NotFound, Reason, Unavailable
+
+_CHUNK_BYTES = 2**20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A stored package.
+
+    Attributes
+    ----------
+    sha256
+        Its digest and name, 64 hexadecimal digits.
+    size_bytes
+        Its length.
+    touch_time
+        When it was last put.
+    """
+
+    sha256: str
+    size_bytes: int
+    touch_time: datetime
+
+
+class BlobStore(Protocol):
+    """Keeps immutable bytes under their SHA-256.
+
+    `put` makes a blob; putting it again changes nothing but its touch time. `delete` ends it. A blob that nothing
+    refers to may be deleted once it has not been touched for longer than any submission takes, so that a `put`
+    just before the reference is made protects it.
+    """
+
+    def put(self, path: Path, sha256: str) -> None:
+        """Keep a copy of the file, durably.
+
+        Raises
+        ------
+        DataLoss
+            HASH_MISMATCH: the bytes do not have this digest; nothing is kept.
+        Unavailable
+            The store cannot be reached, or is full.
+        """
+
+    def chunks(self, sha256: str, offset: int = 0) -> Iterator[bytes]:
+        """The bytes from an offset on, in pieces of at most 1 MiB.
+
+        Read from the start, the digest is checked before the last piece is given.
+
+        Raises
+        ------
+        NotFound
+            There is no such blob.
+        DataLoss
+            HASH_MISMATCH: the bytes have changed.
+        """
+
+    def stat(self, sha256: str) -> Blob | None:
+        """What is known of a blob; None when there is none."""
+
+    def delete(self, sha256: str) -> None:
+        """Forget a blob; one that is not there is no error."""
+
+    def list_all(self) -> Iterator[Blob]:
+        """All blobs, in no order."""
+
+
+class FolderBlobs:
+    """Blobs as files of a folder, `ab/cd/abcd...`; written aside, synced, then renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._aside = root / "incoming"
+        self._aside.mkdir(parents=True, exist_ok=True)
+
+    def put(self, path: Path, sha256: str) -> None:
+        """See `BlobStore.put`."""
+        target = self._path(sha256)
+        if target.exists():
+            _verify(path, sha256)
+            os.utime(target)
+            return
+        aside = self._aside / uuid4().hex
+        try:
+            with path.open("rb") as source, aside.open("xb") as file:
+                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+                file.flush()
+                os.fsync(file.fileno())
+            _verify(aside, sha256)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside.rename(target)
+            for folder in (target.parent, target.parent.parent, self._root):
+                _sync_folder(folder)
+        except OSError as error:
+            raise Unavailable(
+                Reason.SERVICE_UNAVAILABLE, "The package cannot be stored now.", retry_after=5.0
+            ) from error
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def chunks(self, sha256: str, offset: int = 0) -> Iterator[bytes]:
+        """See `BlobStore.chunks`."""
+        try:
+            file = self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise NotFound(Reason.RESOURCE_UNKNOWN, f"There is no package {sha256}.", resource=sha256) from None
+        with file:
+            if offset:
+                file.seek(offset)
+                yield from iter(lambda: file.read(_CHUNK_BYTES), b"")
+            else:
+                yield from _verified(file, sha256)
+
+    def stat(self, sha256: str) -> Blob | None:
+        """See `BlobStore.stat`."""
+        try:
+            return _blob(self._path(sha256))
+        except FileNotFoundError:
+            return None
+
+    def delete(self, sha256: str) -> None:
+        """See `BlobStore.delete`."""
+        self._path(sha256).unlink(missing_ok=True)
+
+    def list_all(self) -> Iterator[Blob]:
+        """See `BlobStore.list_all`."""
+        for path in self._root.glob("??/??/*"):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                yield _blob(path)
+
+    def _path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a SHA-256")  # a fault of ours: callers' digests are checked before
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+
+def _blob(path: Path) -> Blob:
+    status = path.stat()
+    return Blob(path.name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _verified(file: BinaryIO, sha256: str) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    held = b""
+    while piece := file.read(_CHUNK_BYTES):
+        if held:
+            yield held
+        digest.update(piece)
+        held = piece
+    if digest.hexdigest() != sha256:
+        raise _damaged(sha256)
+    if held:
+        yield held
+
+
+def _verify(path: Path, sha256: str) -> None:
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise _damaged(sha256)
+
+
+def _damaged(sha256: str) -> DataLoss:
+    return DataLoss(Reason.HASH_MISMATCH, f"The bytes of package {sha256} do not have that SHA-256.", resource=sha256)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

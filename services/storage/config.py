@@ -1,0 +1,47 @@
+"""Settings of the storage service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from learndock.serving.config import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What the storage service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNDOCK_STORAGE_", frozen=True)
+
+    data_dir: Path = Field(default=Path("dock/storage"), description="Folder for packages, uploads and the database.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")
+    max_package_bytes: int = Field(default=2 * 2**30, ge=1, le=2 * 2**30, description="Largest package, in bytes.")
+    max_open_uploads: int = Field(default=32, ge=1, description="Unfinished uploads that one user may have.")
+    upload_hours: float = Field(default=24.0, gt=0, description="Hours until an unfinished upload is forgotten.")
+    undelete_days: float = Field(default=30.0, gt=0, description="Days for which a deleted learnware can be restored.")
+    orphan_hours: float = Field(
+        default=1.0,
+        gt=0,
+        description="Hours for which bytes that nothing refers to are kept.",
+    )
+    sweep_seconds: float = Field(default=600.0, gt=0, description="Seconds between two rounds of tidying up.")
+    poll_seconds: float = Field(
+        default=0.5, gt=0, le=10, description="Seconds after which a watcher looks for changes made by other processes."
+    )
+
+    @property
+    def database(self) -> str:
+        """URL of the database in use."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'storage.db'}"
+
+    @property
+    def blob_dir(self) -> Path:
+        """Folder of the packages."""
+        return self.data_dir / "packages"
+
+    @property
+    def upload_dir(self) -> Path:
+        """Folder of unfinished uploads."""
+        return self.data_dir / "uploads"

@@ -1,0 +1,79 @@
+"""Tidying up: what was begun and left, deleted and not restored, kept and not referred to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+import logging
+import threading
+
+from learndock.errors import LearndockError
+from learndock.serving.sql import Database, now
+from services.storage import catalogue, store
+from services.storage.blobs import BlobStore
+from services.storage.uploads import Uploads
+
+_log = logging.getLogger("learndock.storage")
+
+
+class Housekeeping:
+    """A worker that tidies up at its start and then every now and then."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        uploads: Uploads,
+        *,
+        undelete_window: timedelta,
+        orphan_grace: timedelta,
+        interval_seconds: float,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._uploads = uploads
+        self._undelete_window = undelete_window
+        self._orphan_grace = orphan_grace
+        self._interval_seconds = interval_seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """End after the step at hand."""
+        self._stopped.set()
+        self._thread.join(grace)
+
+    def sweep(self) -> dict[str, int]:
+        """One round; how much of each kind was removed."""
+        uploads = self._uploads.purge_expired()
+        with self._database.write() as session:
+            learnwares = catalogue.purge_deleted(session, self._undelete_window)
+        return {"uploads": uploads, "learnwares": learnwares, "packages": self._remove_orphans()}
+
+    def _remove_orphans(self) -> int:
+        removed = 0
+        for blob in self._blobs.list_all():
+            if self._stopped.is_set():
+                break
+            if blob.touch_time > now() - self._orphan_grace:
+                continue
+            with self._database.read() as session:
+                referred = store.is_referred(session, blob.sha256)
+            if not referred:
+                self._blobs.delete(blob.sha256)
+                removed += 1
+        return removed
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                removed = self.sweep()
+            except (LearndockError, OSError):  # the next round tries again
+                _log.exception("sweep_failed")
+            else:
+                if any(removed.values()):
+                    _log.info("swept", extra=removed)
+            self._stopped.wait(self._interval_seconds)

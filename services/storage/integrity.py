@@ -1,0 +1,138 @@
+"""Does what the catalogue says hold? The invariants of docs/invariants.md, as far as storage can see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.protobuf.message import DecodeError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from learndock.errors import DataLoss, LearndockError, NotFound
+from learndock.learnware import LearnwareVersion, VersionState
+from learndock.package.inspection import check_fit
+from learndock.serving import caller
+from learndock.serving.sql import Database, now
+from learndock.v1 import types_pb2
+from learndock.wire import specification_from_message
+from services.storage import store
+from services.storage.blobs import BlobStore
+from services.storage.models import ChangeRow, LearnwareRow, VersionRow
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong.
+
+    Attributes
+    ----------
+    invariant
+        The broken invariant, such as `I1`.
+    subject
+        What it is about.
+    message
+        What is wrong and what to do, one line.
+    """
+
+    invariant: str
+    subject: str
+    message: str
+
+
+class IntegrityCheck:
+    """Compares catalogue and packages."""
+
+    def __init__(self, database: Database, blobs: BlobStore, orphan_grace: timedelta) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._orphan_grace = orphan_grace
+
+    def run(self, *, read_packages: bool) -> Iterator[Fault]:
+        """Everything that is wrong; with `read_packages` every byte is read too."""
+        with self._database.read() as session:
+            learnware_ids = list(session.scalars(select(LearnwareRow.learnware_id).order_by(LearnwareRow.learnware_id)))
+            yield from _log_faults(session)
+        for learnware_id in learnware_ids:
+            caller.check_active()
+            with self._database.read() as session:
+                faults = list(_learnware_faults(session, learnware_id))
+                versions = store.versions_of(session, learnware_id)
+            yield from faults
+            for version in versions:
+                yield from self._package_faults(version, read_packages=read_packages)
+        yield from self._orphans()
+
+    def _package_faults(self, version: LearnwareVersion, *, read_packages: bool) -> Iterator[Fault]:
+        invariant = "I1" if version.state is VersionState.VERIFIED else "I3"
+        subject = f"{version.learnware_id} version {version.version}"
+        blob = self._blobs.stat(version.sha256)
+        if blob is None:
+            yield Fault(invariant, subject, "Its package is gone; restore it from a backup, or delete the learnware.")
+        elif blob.size_bytes != version.size_bytes:
+            yield Fault(
+                invariant,
+                subject,
+                f"Its package has {blob.size_bytes} bytes instead of {version.size_bytes}; restore it from a backup.",
+            )
+        elif read_packages and not self._is_intact(version.sha256):
+            yield Fault(invariant, subject, "Its package does not have its SHA-256; restore it from a backup.")
+
+    def _is_intact(self, sha256: str) -> bool:
+        try:
+            for _ in self._blobs.chunks(sha256):
+                caller.check_active()
+        except (DataLoss, NotFound):
+            return False
+        return True
+
+    def _orphans(self) -> Iterator[Fault]:
+        for blob in self._blobs.list_all():
+            caller.check_active()
+            if blob.touch_time > now() - self._orphan_grace:
+                continue
+            with self._database.read() as session:
+                referred = store.is_referred(session, blob.sha256)
+            if not referred:
+                yield Fault(
+                    "I2",
+                    blob.sha256,
+                    f"Its {blob.size_bytes} bytes belong to no version; the next round of tidying up removes them.",
+                )
+
+
+def _log_faults(session: Session) -> Iterator[Fault]:
+    first, last, count = session.execute(
+        select(func.min(ChangeRow.sequence), func.max(ChangeRow.sequence), func.count())
+    ).one()
+    if count and last - first + 1 != count:
+        yield Fault("I5", "change log", "A sequence number is missing; rebuild what follows the log.")
+
+
+def _learnware_faults(session: Session, learnware_id: str) -> Iterator[Fault]:
+    learnware = store.find_learnware(session, learnware_id)
+    if learnware is None:
+        yield Fault("I4", learnware_id, "Its current version does not exist; restore the catalogue from a backup.")
+        return
+    if learnware.current_version.version != store.serving_version(session, learnware_id):
+        yield Fault("I4", learnware_id, "It serves another version than its newest VERIFIED one; update it to repair.")
+    if learnware.current_version.state is VersionState.VERIFIED:
+        stored, _ = store.contents_of(session, learnware_id, learnware.current_version.version)
+        try:
+            message = types_pb2.Specification.FromString(stored) if stored else None
+            check_fit(learnware.semantic_specification, specification_from_message(message) if message else None)
+        except (LearndockError, DecodeError) as error:
+            yield Fault("I1", learnware_id, f"Its specification cannot be used: {error}")
+    yield from _doubled(session, learnware_id)
+
+
+def _doubled(session: Session, learnware_id: str) -> Iterator[Fault]:
+    query = (
+        select(VersionRow.sha256)
+        .where(VersionRow.learnware_id == learnware_id, VersionRow.state != VersionState.REJECTED.value)
+        .group_by(VersionRow.sha256)
+        .having(func.count() > 1)
+    )
+    for sha256 in session.scalars(query):
+        yield Fault("I7", learnware_id, f"It holds the package {sha256} twice; one upload had two effects.")

@@ -1,0 +1,50 @@
+"""The storage service, wired."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from learndock.serving.application import Application, Servicer
+from learndock.serving.paging import PageTokens
+from learndock.serving.sql import Database, migrate
+from learndock.v1 import storage_service_pb2_grpc as rpc
+from services.storage.blobs import FolderBlobs
+from services.storage.changes import ChangeFeed
+from services.storage.config import Settings
+from services.storage.housekeeping import Housekeeping
+from services.storage.integrity import IntegrityCheck
+from services.storage.servicer import StorageServicer
+from services.storage.uploads import UploadLimits, Uploads
+
+
+def build(settings: Settings) -> Application:
+    """Storage service on its database and folder."""
+    migrate(settings.database, Path(__file__).parent / "migrations")
+    database = Database(settings.database)
+    blobs = FolderBlobs(settings.blob_dir)
+    limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
+    uploads = Uploads(database, settings.upload_dir, limits)
+    orphan_grace = timedelta(hours=settings.orphan_hours)
+    servicer = StorageServicer(
+        database,
+        blobs,
+        uploads,
+        ChangeFeed(database, settings.poll_seconds),
+        IntegrityCheck(database, blobs, orphan_grace),
+        PageTokens(settings.page_secret),
+    )
+    housekeeping = Housekeeping(
+        database,
+        blobs,
+        uploads,
+        undelete_window=timedelta(days=settings.undelete_days),
+        orphan_grace=orphan_grace,
+        interval_seconds=settings.sweep_seconds,
+    )
+    return Application(
+        name="storage",
+        servicers=(Servicer("learndock.v1.StorageService", servicer, rpc.add_StorageServiceServicer_to_server),),
+        workers=(housekeeping,),
+        close=database.close,
+    )
