@@ -13,7 +13,8 @@ from learndock.cli.options import DataFile, Json, connect
 from learndock.cli.output import emit_json, print_line
 from learndock.cli.progress import reuser_bar, spinner
 from learndock.client import specifying
-from learndock.client.dock import Dock, Reusable
+from learndock.client.dock import Dock
+from learndock.client.result import Reusable
 from learndock.client.values import Strategy
 from learndock.reuse.prediction import Prediction
 

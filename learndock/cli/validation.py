@@ -57,6 +57,8 @@ def wait(dock: Dock, learnware_id: str, *, json: bool) -> None:
     """Wait until a learnware's newest version is validated and print the outcome; exits when it did not pass."""
     with validation_bar(f"Validating {learnware_id}") as progress:
         outcome = dock.wait_until_validated(learnware_id, progress=progress)
+        if outcome.passed:
+            dock.wait_until_searchable(learnware_id)
     if json:
         emit_json(outcome)
     else:

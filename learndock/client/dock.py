@@ -15,12 +15,11 @@ from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
-from learndock.client.result import SearchResult
+from learndock.client.result import Reusable, SearchResult, members_of
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
 from learndock.client.values import (
     Finding,
-    Member,
     NewToken,
     PackageCheck,
     SearchMode,
@@ -39,9 +38,6 @@ from learndock.v1.validator_service_pb2_grpc import ValidatorServiceStub
 
 if TYPE_CHECKING:
     from learndock.client.local_reuse import LocalReuser
-
-Reusable = SearchResult | str | Sequence[str | Member]
-"""What can be reused: an answer, an id, or several ids or members."""
 
 
 class Dock:
@@ -137,6 +133,10 @@ class Dock:
     ) -> Validation:
         """Watch a version (0: the newest) until its validation has ended; DeadlineExceeded after `timeout` seconds."""
         return self._validations.wait(learnware_id, version, timeout=timeout, progress=progress)
+
+    def wait_until_searchable(self, learnware_id: str, *, timeout: float = 60.0) -> None:
+        """Wait until search finds a verified learnware; DeadlineExceeded after `timeout` seconds."""
+        searching.wait_until_found(self._search, learnware_id, timeout)
 
     def validation(self, learnware_id: str, version: int = 0) -> Validation:
         """The newest validation of a version (0: of any), with the log tail; NotFound where there is none."""
@@ -292,7 +292,7 @@ class Dock:
         FailedPrecondition
             The members cannot be made ready, or (local) there is no sandbox.
         """
-        members = _members(found, strategy)
+        members = members_of(found, strategy)
         if where == "local":
             from learndock.client.local_reuse import LocalReuser
 
@@ -388,10 +388,3 @@ class Dock:
     @property
     def _accounts(self) -> Accounts:
         return Accounts(self._identity)
-
-
-def _members(found: Reusable, strategy: Strategy | None) -> tuple[Member, ...]:
-    if isinstance(found, SearchResult):
-        return found.members(strategy)
-    several = (found,) if isinstance(found, str) else found
-    return tuple(Member(one) if isinstance(one, str) else one for one in several)

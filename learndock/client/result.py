@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from learndock.client.values import Certificate, Member, Mixture, SearchAdvice, Single, Strategy
@@ -93,3 +94,15 @@ class SearchResult:
             return ""
         shares = " + ".join(f"{member.weight:.2f} x {member.learnware_id}" for member in self.mixture.members)
         return f" mix  MMD2 {self.mixture.mmd2:.3e}  {self.mixture.percentile:5.1f} %  {shares}"
+
+
+Reusable = SearchResult | str | Sequence[str | Member]
+"""What can be reused: an answer, an id, or several ids or members."""
+
+
+def members_of(found: Reusable, strategy: Strategy | None) -> tuple[Member, ...]:
+    """The learnwares to reuse, the most important first; of an answer, see `SearchResult.members`."""
+    if isinstance(found, SearchResult):
+        return found.members(strategy)
+    several = (found,) if isinstance(found, str) else found
+    return tuple(Member(one) if isinstance(one, str) else one for one in several)

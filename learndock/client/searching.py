@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import time
 
 from learndock.client.messages import search_mode_to_message, search_result_from_message
 from learndock.client.result import SearchResult
 from learndock.client.values import SearchMode
+from learndock.errors import DeadlineExceeded, Reason
 from learndock.learnware import SemanticFilter
 from learndock.rkme.specification import Specification
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1.search_service_pb2_grpc import SearchServiceStub
 from learndock.wire import filter_to_message, specification_to_message
+
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,23 @@ def ask(stub: SearchServiceStub, question: Question) -> SearchResult:
         max_scored=question.max_scored,
     )
     return search_result_from_message(stub.Search(request))
+
+
+def wait_until_found(stub: SearchServiceStub, learnware_id: str, timeout: float) -> None:
+    """Wait until the index holds a learnware.
+
+    Raises
+    ------
+    DeadlineExceeded
+        It does not after `timeout` seconds.
+    """
+    question = Question(filter=SemanticFilter(learnware_ids=(learnware_id,)), top_k=1, max_mixture_members=1)
+    end = time.monotonic() + timeout
+    while not ask(stub, question).singles:
+        if time.monotonic() > end:
+            raise DeadlineExceeded(
+                Reason.DEADLINE_EXCEEDED,
+                f"{learnware_id} is not found within {timeout:.0f} s; is it VERIFIED?",
+                resource=learnware_id,
+            )
+        time.sleep(_POLL_SECONDS)

@@ -3,7 +3,7 @@
 import pytest
 
 from learndock.client.messages import search_result_from_message
-from learndock.client.result import SearchResult
+from learndock.client.result import SearchResult, members_of
 from learndock.client.values import Member, SearchAdvice, Strategy
 from learndock.errors import NotFound
 from learndock.v1 import search_service_pb2 as pb
@@ -67,3 +67,12 @@ def test_an_answer_reads_as_a_table() -> None:
     assert "0.60 x 00000007 + 0.40 x 00000003" in text
     assert text.count("wine") == 2
     assert "not certified" in repr(search_result_from_message(pb.SearchResponse()))
+
+
+def test_ids_and_members_are_taken_as_they_are() -> None:
+    assert members_of("00000001", None) == (Member("00000001"),)
+    assert members_of(["00000001", Member("00000002", 3, 0.5)], Strategy.AVERAGE) == (
+        Member("00000001"),
+        Member("00000002", 3, 0.5),
+    )
+    assert members_of(answer(), None) == BEST
