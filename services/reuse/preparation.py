@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 import logging
+import queue
 import threading
 
 from learndock.errors import LearndockError
@@ -27,86 +27,101 @@ class Preparation:
     database, live, changes
         Where reusers stand, run and are watched.
     threads
-        Reusers prepared at a time; each loads up to as many members at a time.
+        Reusers prepared at a time; twice as many members are loaded at a time.
     """
 
     def __init__(self, database: Database, live: LiveReusers, changes: Changes, threads: int) -> None:
         self._database = database
         self._live = live
         self._changes = changes
-        self._lock = threading.Lock()
-        self._submitted: set[str] = set()
-        # Two pools: a reuser that waits for its members must not hold the thread that they need.
-        self._reusers = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
-        self._members = ThreadPoolExecutor(2 * threads, thread_name_prefix="load")
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._places = threading.Semaphore(2 * threads)
+        # Daemons, because an installation that takes minutes must not keep a stopped service from ending.
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
 
     def start(self) -> None:
-        """Take up what was left."""
+        """Take up what was left, and begin."""
         with self._database.read() as session:
             left = store.ids(session, ReuserState.PREPARING)
         for reuser_id in left:
             self.submit(reuser_id)
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, grace: float) -> None:
-        """Begin nothing new; what is at work is taken up again at the next start."""
-        self._reusers.shutdown(wait=False, cancel_futures=True)
-        self._members.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing new; what is at work stays PREPARING and is taken up again at the next start."""
+        self._stopping.set()
+        for _ in self._threads:
+            self._waiting.put(None)
 
     def submit(self, reuser_id: str) -> None:
         """Prepare a reuser when there is room; harmless when repeated."""
-        with self._lock:
-            if reuser_id in self._submitted:
-                return
-            self._submitted.add(reuser_id)
-        self._reusers.submit(self._prepare, reuser_id)
+        self._waiting.put(reuser_id)
+
+    def _run(self) -> None:
+        while (reuser_id := self._waiting.get()) is not None and not self._stopping.is_set():
+            try:
+                self._prepare(reuser_id)
+            except Exception:
+                _log.exception("preparation_failed", extra={"reuser_id": reuser_id})
+                self._finish(reuser_id, ReuserState.FAILED, reason="A fault of the dock; its log has the details.")
 
     def _prepare(self, reuser_id: str) -> None:
-        try:
-            with self._database.read() as session:
-                record = store.find(session, reuser_id)
-            if record is not None and record.state is ReuserState.PREPARING:
-                self._load(record)
-        except Exception:
-            _log.exception("preparation_failed", extra={"reuser_id": reuser_id})
-            self._finish(reuser_id, ReuserState.FAILED, reason="A fault of the dock; its log has the details.")
-        finally:
-            with self._lock:
-                self._submitted.discard(reuser_id)
-
-    def _load(self, record: ReuserRecord) -> None:
+        with self._database.read() as session:
+            record = store.find(session, reuser_id)
+        if record is None or record.state is not ReuserState.PREPARING:
+            return
         models = {position: self._live.new_model(record.members[position]) for position in _needed(record)}
-        loading = {position: self._members.submit(model.open) for position, model in models.items()}
-        faults = self._await(record, loading)
+        faults = self._load(record, models)
         faults |= _unlike(models, faults)
-        left = {position: model for position, model in models.items() if position not in faults}
         for position in faults:
             models[position].close()
-        if not left:
+        self._settle(record, {position: model for position, model in models.items() if position not in faults}, faults)
+
+    def _settle(self, record: ReuserRecord, models: dict[int, WarmModel], faults: dict[int, str]) -> None:
+        """Say how it ended, and keep the models that run, unless nobody wants them any more."""
+        if not models:
             reason = "; ".join(f"{record.members[i].learnware_id}: {fault}" for i, fault in sorted(faults.items()))
-            self._finish(
-                record.reuser_id, ReuserState.FAILED, reason=f"No member could be loaded. {reason}", faults=faults
-            )
+            reason = f"No member could be loaded. {reason}"
+            self._finish(record.reuser_id, ReuserState.FAILED, reason=reason, faults=faults)
             return
-        shape = next(iter(left.values())).input_shape
-        self._live.adopt(record, left)
+        self._live.adopt(record, models)
+        shape = next((model.input_shape for model in models.values() if model.input_shape), None)
         if not self._finish(record.reuser_id, ReuserState.READY, faults=faults, item_shape=shape):
             self._live.drop(record.reuser_id)
 
-    def _await(self, record: ReuserRecord, loading: dict[int, Future[None]]) -> dict[int, str]:
-        """Faults by position, once every member has loaded or failed; tells the progress meanwhile."""
+    def _load(self, record: ReuserRecord, models: dict[int, WarmModel]) -> dict[int, str]:
+        """Start all models; faults by position, once each has started or failed. Tells the progress meanwhile."""
+        ended: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
+        for position, model in models.items():
+            threading.Thread(target=self._open, args=(position, model, ended), daemon=True).start()
         faults = {}
-        for done, (position, future) in enumerate(loading.items()):
-            phase = f"loading {record.members[position].learnware_id} ({done + 1} of {len(loading)})"
-            self._progress(record.reuser_id, phase, 100 * done // len(loading))
-            try:
-                future.result()
-            except LearndockError as error:
-                faults[position] = one_line(error)
+        for count in range(len(models)):
+            phase = f"fetching packages and loading models, {count} of {len(models)} done"
+            self._progress(record.reuser_id, phase, 100 * count // len(models))
+            position, fault = ended.get()
+            if fault:
+                faults[position] = fault
         return faults
 
+    def _open(self, position: int, model: WarmModel, ended: queue.SimpleQueue[tuple[int, str]]) -> None:
+        fault = ""
+        try:
+            with self._places:
+                model.open()
+        except LearndockError as error:
+            fault = one_line(error)
+        except Exception:
+            _log.exception("member_failed")
+            fault = "A fault of the dock; its log has the details."
+        ended.put((position, fault))
+
     def _progress(self, reuser_id: str, phase: str, percent: int) -> None:
+        if self._stopping.is_set():
+            return
         with self._database.write() as session:
-            store.progress(session, reuser_id, phase=phase[:200], percent=percent)
+            store.progress(session, reuser_id, phase=phase, percent=percent)
         self._changes.tell()
 
     def _finish(
@@ -118,6 +133,9 @@ class Preparation:
         faults: dict[int, str] | None = None,
         item_shape: tuple[int, ...] | None = None,
     ) -> bool:
+        """Whether there was still somebody to finish for."""
+        if self._stopping.is_set():
+            return False
         with self._database.write() as session:
             there = store.finish(session, reuser_id, state, reason=reason, item_shape=item_shape, faults=faults or {})
         self._changes.tell()

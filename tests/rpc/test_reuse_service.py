@@ -1,0 +1,435 @@
+"""ReuseService on real channels, before a real storage service; models run as plain Python instead of in sandboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import hashlib
+import json
+from pathlib import Path
+import threading
+import zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from learndock.account import Role
+from learndock.errors import (
+    FailedPrecondition,
+    InvalidInput,
+    LearndockError,
+    NotFound,
+    Reason,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
+from learndock.sandbox.faults import FaultKind, ModelFault
+from learndock.v1 import reuse_service_pb2 as pb
+from learndock.v1 import storage_service_pb2 as storage_pb
+from learndock.v1 import types_pb2
+from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
+from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
+from learndock.wire import tensor_from_message, tensor_to_message
+from services.reuse import wiring as reuse
+from services.reuse.config import Settings
+from services.storage import wiring as storage
+from services.storage.config import Settings as StorageSettings
+from tests.support.learnwares import Digits, digits_package
+from tests.support.serving import SERVICE_TOKEN, Served, serve
+
+LOW, HIGH = range(5), range(5, 10)
+Rows = NDArray[np.float64]
+
+
+class PlainModel:
+    """A classifier of some digits in this process, which can be told to fail."""
+
+    input_shape = (64,)
+
+    def __init__(self, labels: tuple[int, ...], faults: dict[str, FaultKind], name: str) -> None:
+        data = Digits.of(labels, half=0)
+        self._model = LogisticRegression(max_iter=300).fit(data.X, data.y)
+        self._faults, self._name = faults, name
+        self.closed = False
+
+    def predict(self, X: Rows, timeout: float | None = None) -> Rows:
+        fault = self._faults.pop(self._name, None) if not self.closed else FaultKind.EXITED
+        if fault:
+            raise ModelFault(fault, f"{self._name} failed")
+        probabilities = np.zeros((len(X), 10))
+        probabilities[:, self._model.classes_] = self._model.predict_proba(X)
+        return probabilities
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class PlainLauncher:
+    """Opens packages of digits; what is in `faults` happens to a model once, what is in `broken` to every start."""
+
+    faults: dict[str, FaultKind] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    opened: list[PlainModel] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def open(self, package: Path) -> PlainModel:
+        self.gate.wait(60)
+        with zipfile.ZipFile(package) as archive:
+            name = json.loads(archive.read("semantic_specification.json"))["Name"]["Values"]
+        if name in self.broken:
+            raise ModelFault(FaultKind.RAISED, f"{name} cannot be loaded")
+        labels = tuple(int(letter) for letter in name.removeprefix("digits_"))
+        self.opened.append(PlainModel(labels, self.faults, name))
+        return self.opened[-1]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A storage service and the learnwares in it."""
+
+    address: str
+    low: str
+    high: str
+    private: str
+    unverified: str
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    folder = tmp_path_factory.mktemp("storage")
+    settings = StorageSettings(data_dir=folder / "data", service_token=SERVICE_TOKEN)
+    with serve(storage.build(settings)) as served:
+        yield Stored(
+            served.address,
+            low=enter(served, digits_package(folder, LOW)),
+            high=enter(served, digits_package(folder, HIGH)),
+            private=enter(served, digits_package(folder, range(3)), visibility=types_pb2.VISIBILITY_PRIVATE),
+            unverified=enter(served, digits_package(folder, range(4)), verified=False),
+        )
+
+
+def enter(
+    served: Served,
+    package: Path,
+    *,
+    visibility: types_pb2.Visibility.ValueType = types_pb2.VISIBILITY_PUBLIC,
+    verified: bool = True,
+) -> str:
+    """Upload a package as the user `owner` and let it pass validation; its id."""
+    owner = StorageServiceStub(served.channel_as(Role.USER, "owner"))
+    data = package.read_bytes()
+    upload = owner.StartUpload(storage_pb.StartUploadRequest(size_bytes=len(data))).upload
+    owner.WriteUpload(iter([storage_pb.WriteUploadRequest(upload_id=upload.upload_id, offset=0, data=data)]))
+    version = owner.FinishUpload(
+        storage_pb.FinishUploadRequest(
+            upload_id=upload.upload_id, sha256=hashlib.sha256(data).hexdigest(), visibility=visibility
+        )
+    ).version
+    if verified:
+        service = StorageServiceStub(served.channel(SERVICE_TOKEN))
+        for state in (types_pb2.VERSION_STATE_VALIDATING, types_pb2.VERSION_STATE_VERIFIED):
+            service.RecordVerdict(
+                storage_pb.RecordVerdictRequest(
+                    learnware_id=version.learnware_id,
+                    version=version.version,
+                    state=state,
+                    validation_id="validation",
+                    fence=1,
+                    format_class=types_pb2.FORMAT_CLASS_CODE,
+                )
+            )
+    return version.learnware_id
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A reuse service under test."""
+
+    served: Served
+    stored: Stored
+    launcher: PlainLauncher
+
+    def stub(self, user_id: str = "user") -> ReuseServiceStub:
+        return ReuseServiceStub(self.served.channel_as(Role.USER, user_id))
+
+    def create(self, *learnware_ids: str, **request: object) -> pb.Reuser:
+        members = [pb.ReuserMember(learnware_id=learnware_id) for learnware_id in learnware_ids]
+        return self.stub().CreateReuser(pb.CreateReuserRequest(members=members, **request)).reuser
+
+    def prepared(self, *learnware_ids: str, **request: object) -> pb.Reuser:
+        return self.watch(self.create(*learnware_ids, **request).reuser_id)[-1]
+
+    def watch(self, reuser_id: str) -> list[pb.Reuser]:
+        return [answer.reuser for answer in self.stub().WatchReuser(pb.WatchReuserRequest(reuser_id=reuser_id))]
+
+    def predict(self, reuser_id: str, rows: NDArray[np.generic], user_id: str = "user") -> pb.PredictResponse:
+        return self.stub(user_id).Predict(pb.PredictRequest(reuser_id=reuser_id, rows=tensor_to_message(rows)))
+
+
+@contextmanager
+def reuse_service(folder: Path, stored: Stored, launcher: PlainLauncher, **settings: object) -> Iterator[Bench]:
+    application = reuse.build(
+        Settings(data_dir=folder, storage_address=stored.address, service_token=SERVICE_TOKEN, **settings),
+        open_package=launcher.open,
+    )
+    with serve(application) as served:
+        yield Bench(served, stored, launcher)
+
+
+@pytest.fixture
+def launcher() -> PlainLauncher:
+    launcher = PlainLauncher()
+    launcher.gate.set()
+    return launcher
+
+
+@pytest.fixture
+def bench(tmp_path: Path, stored: Stored, launcher: PlainLauncher) -> Iterator[Bench]:
+    with reuse_service(tmp_path, stored, launcher) as bench:
+        yield bench
+
+
+def refusal(call: object, *arguments: object) -> LearndockError:
+    with pytest.raises(LearndockError) as caught:
+        call(*arguments)  # type: ignore[operator]
+    return caught.value
+
+
+class TestLife:
+    def test_from_creation_to_deletion(self, bench: Bench) -> None:
+        made = bench.create(bench.stored.low, bench.stored.high)
+        assert made.state == pb.REUSER_STATE_PREPARING
+        assert made.strategy == pb.STRATEGY_JOB_SELECTOR
+        assert [member.weight for member in made.members] == [0.5, 0.5]
+        assert [member.version for member in made.members] == [1, 1]
+
+        seen = bench.watch(made.reuser_id)
+        assert seen[-1].state == pb.REUSER_STATE_READY
+        assert seen[-1].percent == 100
+        assert [reuser.state for reuser in seen[:-1]] == [pb.REUSER_STATE_PREPARING] * (len(seen) - 1)
+
+        users = Digits.of(range(10), half=1)
+        response = bench.predict(made.reuser_id, users.X)
+        labels = tensor_from_message(response.outputs, "outputs").argmax(axis=1)
+        assert (labels == users.y).mean() > 0.9
+        assert set(tensor_from_message(response.member_index, "member_index").tolist()) == {0, 1}
+        assert not response.degraded
+
+        listed = bench.stub().ListReusers(pb.ListReusersRequest()).reusers
+        assert [reuser.reuser_id for reuser in listed] == [made.reuser_id]
+        bench.stub().DeleteReuser(pb.DeleteReuserRequest(reuser_id=made.reuser_id))
+        assert all(model.closed for model in bench.launcher.opened)
+        assert isinstance(refusal(bench.watch, made.reuser_id), NotFound)
+
+    def test_one_member_answers_exactly_as_its_model(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        assert reuser.strategy == pb.STRATEGY_TOP1
+        rows = Digits.of(LOW, half=1).X
+        outputs = tensor_from_message(bench.predict(reuser.reuser_id, rows).outputs, "outputs")
+        assert np.array_equal(outputs, bench.launcher.opened[0].predict(rows))
+
+    def test_average_of_both(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low, bench.stored.high, strategy=pb.STRATEGY_AVERAGE)
+        response = bench.predict(reuser.reuser_id, Digits.of(LOW, half=1).X[:3])
+        assert tensor_from_message(response.outputs, "outputs").sum(axis=1) == pytest.approx(np.ones(3))
+        assert tensor_from_message(response.member_index, "member_index").tolist() == [-1, -1, -1]
+
+    def test_a_stream_answers_in_order(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        rows = Digits.of(LOW, half=1).X[:6]
+        batches = [
+            pb.PredictStreamRequest(reuser_id=reuser.reuser_id if first == 0 else "", rows=tensor_to_message(part))
+            for first, part in enumerate([rows[:1], rows[1:3], rows[3:]])
+        ]
+        answers = [tensor_from_message(a.outputs, "outputs") for a in bench.stub().PredictStream(iter(batches))]
+        assert [len(answer) for answer in answers] == [1, 2, 3]
+        whole = tensor_from_message(bench.predict(reuser.reuser_id, rows).outputs, "outputs")
+        assert np.concatenate(answers) == pytest.approx(whole)
+
+    def test_a_restart_keeps_it(self, tmp_path: Path, stored: Stored, launcher: PlainLauncher) -> None:
+        rows = Digits.of(range(10), half=1).X[:20]
+        with reuse_service(tmp_path, stored, launcher) as bench:
+            reuser = bench.prepared(stored.low, stored.high)
+            before = bench.predict(reuser.reuser_id, rows)
+        opened = len(launcher.opened)
+        assert all(model.closed for model in launcher.opened)
+        with reuse_service(tmp_path, stored, launcher) as bench:
+            assert bench.stub().GetReuser(pb.GetReuserRequest(reuser_id=reuser.reuser_id)).reuser == reuser
+            assert len(launcher.opened) == opened
+            assert bench.predict(reuser.reuser_id, rows) == before
+            assert len(launcher.opened) > opened
+
+    def test_a_restart_goes_on_preparing(self, tmp_path: Path, stored: Stored, launcher: PlainLauncher) -> None:
+        stuck = PlainLauncher()
+        with reuse_service(tmp_path, stored, stuck) as bench:
+            reuser_id = bench.create(stored.low).reuser_id
+        with reuse_service(tmp_path, stored, launcher) as bench:
+            assert bench.watch(reuser_id)[-1].state == pb.REUSER_STATE_READY
+        stuck.gate.set()
+
+    def test_an_unused_one_is_forgotten(self, tmp_path: Path, stored: Stored, launcher: PlainLauncher) -> None:
+        with reuse_service(tmp_path, stored, launcher, idle_seconds=0.3, expiry_interval_seconds=0.05) as bench:
+            reuser_id = bench.create(stored.low).reuser_id
+            expired = threading.Event()
+            for _ in range(600):
+                try:
+                    bench.stub().GetReuser(pb.GetReuserRequest(reuser_id=reuser_id))
+                except NotFound:
+                    break
+                expired.wait(0.05)
+            assert isinstance(refusal(bench.watch, reuser_id), NotFound)
+
+    def test_repeating_a_request_has_one_effect(self, bench: Bench) -> None:
+        first = bench.create(bench.stored.low, request_id="once")
+        assert bench.create(bench.stored.low, request_id="once").reuser_id == first.reuser_id
+        assert len(bench.stub().ListReusers(pb.ListReusersRequest()).reusers) == 1
+
+    def test_pages_go_from_the_newest_to_the_oldest(self, bench: Bench) -> None:
+        made = [bench.create(bench.stored.low).reuser_id for _ in range(3)]
+        first = bench.stub().ListReusers(pb.ListReusersRequest(page_size=2))
+        second = bench.stub().ListReusers(pb.ListReusersRequest(page_size=2, page_token=first.next_page_token))
+        assert [reuser.reuser_id for reuser in (*first.reusers, *second.reusers)] == made[::-1]
+        assert not second.next_page_token
+
+
+class TestAccess:
+    def test_another_user_finds_nothing(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        other, request = bench.stub("other"), pb.GetReuserRequest(reuser_id=reuser.reuser_id)
+        rows = Digits.of(LOW, half=1).X[:1]
+        assert isinstance(refusal(other.GetReuser, request), NotFound)
+        assert isinstance(refusal(bench.predict, reuser.reuser_id, rows, "other"), NotFound)
+        assert isinstance(refusal(other.DeleteReuser, pb.DeleteReuserRequest(reuser_id=reuser.reuser_id)), NotFound)
+        assert not other.ListReusers(pb.ListReusersRequest()).reusers
+        assert not bench.predict(reuser.reuser_id, rows).degraded
+
+    def test_nor_with_the_owners_page_token(self, bench: Bench) -> None:
+        for _ in range(2):
+            bench.create(bench.stored.low)
+        token = bench.stub().ListReusers(pb.ListReusersRequest(page_size=1)).next_page_token
+        error = refusal(bench.stub("other").ListReusers, pb.ListReusersRequest(page_token=token))
+        assert error.reason is Reason.PAGE_TOKEN_INVALID
+
+    def test_anonymous_callers_are_refused(self, bench: Bench) -> None:
+        stub = ReuseServiceStub(bench.served.channel_as(Role.ANONYMOUS, ""))
+        assert isinstance(refusal(stub.ListReusers, pb.ListReusersRequest()), Unauthenticated)
+
+    def test_only_what_is_verified_and_visible_can_be_reused(self, bench: Bench) -> None:
+        for learnware_id in (bench.stored.private, bench.stored.unverified, "99999999"):
+            assert isinstance(refusal(bench.create, bench.stored.low, learnware_id), NotFound)
+        assert not bench.stub().ListReusers(pb.ListReusersRequest()).reusers
+
+    def test_the_owner_of_a_private_learnware_can(self, bench: Bench) -> None:
+        request = pb.CreateReuserRequest(members=[pb.ReuserMember(learnware_id=bench.stored.private)])
+        assert bench.stub("owner").CreateReuser(request).reuser.reuser_id
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("rows", "reason"),
+        [
+            (np.zeros((2, 63)), Reason.SHAPE_MISMATCH),
+            (np.zeros((2, 8, 8)), Reason.SHAPE_MISMATCH),
+            (np.zeros(64), Reason.SHAPE_MISMATCH),
+            (np.zeros((0, 64)), Reason.SHAPE_MISMATCH),
+            (np.zeros((65_537, 0)), Reason.SHAPE_MISMATCH),
+            (np.full((2, 64), np.nan), Reason.NOT_FINITE),
+        ],
+        ids=["too narrow", "an image", "one axis", "no row", "too many rows", "NaN"],
+    )
+    def test_rows(self, bench: Bench, rows: Rows, reason: Reason) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        error = refusal(bench.predict, reuser.reuser_id, rows)
+        assert (type(error), error.reason, error.field) == (InvalidInput, reason, "rows")
+
+    def test_a_tensor_whose_bytes_are_too_few(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        rows = types_pb2.Tensor(dtype=types_pb2.DATA_TYPE_FLOAT64, shape=[2, 64], data=b"\0" * 8)
+        error = refusal(bench.stub().Predict, pb.PredictRequest(reuser_id=reuser.reuser_id, rows=rows))
+        assert (error.reason, error.field) == (Reason.SHAPE_MISMATCH, "rows.data")
+
+    def test_texts_where_rows_are_taken(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        request = pb.PredictRequest(reuser_id=reuser.reuser_id, texts=types_pb2.TextBatch(values=["a"]))
+        assert refusal(bench.stub().Predict, request).field == "rows"
+
+    @pytest.mark.parametrize(
+        ("weights", "field"),
+        [([], "members"), ([1.0] * 17, "members"), ([1.0, 0.0], "members[1].weight"), ([-1.0], "members[0].weight")],
+    )
+    def test_members(self, bench: Bench, weights: list[float], field: str) -> None:
+        members = [pb.ReuserMember(learnware_id=bench.stored.low, weight=weight) for weight in weights]
+        assert refusal(bench.stub().CreateReuser, pb.CreateReuserRequest(members=members)).field == field
+
+    def test_an_unknown_strategy(self, bench: Bench) -> None:
+        error = refusal(lambda: bench.create(bench.stored.low, strategy=99))
+        assert (error.reason, error.field) == (Reason.FIELD_INVALID, "strategy")
+
+    def test_not_ready(self, bench: Bench) -> None:
+        bench.launcher.gate.clear()
+        made = bench.create(bench.stored.low)
+        error = refusal(bench.predict, made.reuser_id, np.zeros((1, 64)))
+        bench.launcher.gate.set()
+        assert isinstance(error, FailedPrecondition)
+        assert error.reason is Reason.REUSER_NOT_READY
+        assert error.retry_after
+
+    def test_too_many(self, tmp_path: Path, stored: Stored, launcher: PlainLauncher) -> None:
+        with reuse_service(tmp_path, stored, launcher, max_reusers_per_user=2, max_reusers=3) as bench:
+            kept = [bench.create(stored.low).reuser_id for _ in range(2)]
+            error = refusal(bench.create, stored.low)
+            assert (type(error), error.reason) == (ResourceExhausted, Reason.TOO_MANY_REUSERS)
+            request = pb.CreateReuserRequest(members=[pb.ReuserMember(learnware_id=stored.low)])
+            bench.stub("second").CreateReuser(request)
+            assert refusal(bench.stub("third").CreateReuser, request).reason is Reason.TOO_MANY_REUSERS
+            bench.stub().DeleteReuser(pb.DeleteReuserRequest(reuser_id=kept[0]))
+            assert bench.create(stored.low).reuser_id
+
+
+class TestFailingMembers:
+    def test_one_that_cannot_be_loaded_is_left_out(self, bench: Bench) -> None:
+        bench.launcher.broken.add("digits_01234")
+        reuser = bench.prepared(bench.stored.low, bench.stored.high)
+        assert reuser.state == pb.REUSER_STATE_READY
+        assert [fault.learnware_id for fault in reuser.faults] == [bench.stored.low]
+        response = bench.predict(reuser.reuser_id, Digits.of(HIGH, half=1).X[:4])
+        assert response.degraded
+        assert tensor_from_message(response.member_index, "member_index").tolist() == [1, 1, 1, 1]
+
+    def test_none_that_can_be_loaded_is_a_failure(self, bench: Bench) -> None:
+        bench.launcher.broken |= {"digits_01234", "digits_56789"}
+        reuser = bench.prepared(bench.stored.low, bench.stored.high)
+        assert reuser.state == pb.REUSER_STATE_FAILED
+        assert "digits_01234 cannot be loaded" in reuser.reason
+        error = refusal(bench.predict, reuser.reuser_id, np.zeros((1, 64)))
+        assert error.reason is Reason.REUSER_NOT_READY
+
+    def test_one_that_fails_midway_hands_its_rows_on(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low, bench.stored.high)
+        rows = Digits.of(range(10), half=1).X[:40]
+        bench.launcher.faults["digits_01234"] = FaultKind.RAISED
+        response = bench.predict(reuser.reuser_id, rows)
+        assert response.degraded
+        assert [fault.message for fault in response.faults] == ["digits_01234 failed"]
+        assert set(tensor_from_message(response.member_index, "member_index").tolist()) == {1}
+        assert not bench.predict(reuser.reuser_id, rows).degraded
+
+    def test_a_dead_sandbox_is_started_again(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low)
+        bench.launcher.faults["digits_01234"] = FaultKind.EXITED
+        response = bench.predict(reuser.reuser_id, Digits.of(LOW, half=1).X[:4])
+        assert not response.degraded
+        assert len(bench.launcher.opened) == 2
+
+    def test_all_failing_is_an_error(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low, bench.stored.high)
+        bench.launcher.broken |= {"digits_01234", "digits_56789"}
+        for model in bench.launcher.opened:
+            model.close()
+        error = refusal(bench.predict, reuser.reuser_id, Digits.of(range(10), half=1).X[:40])
+        assert (type(error), error.reason) == (Unavailable, Reason.NO_MEMBER_LEFT)
