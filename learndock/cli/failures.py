@@ -21,6 +21,13 @@ class ExitCode(IntEnum):
 
 
 _SETTINGS = ("address", "credentials")
+_REJECTIONS = (
+    Reason.PACKAGE_INVALID,
+    Reason.MANIFEST_INVALID,
+    Reason.SEMANTIC_INVALID,
+    Reason.SPECIFICATION_INVALID,
+    Reason.UNSUPPORTED_DEPENDENCY,
+)
 
 _BY_REASON = {
     Reason.SERVICE_UNAVAILABLE: "Is the dock running, and is the address right? `learndock up` starts one here.",
@@ -62,6 +69,8 @@ def exit_code(error: LearndockError) -> ExitCode:
     """Exit code of a failed command."""
     if error.field in _SETTINGS:
         return ExitCode.USAGE
+    if error.reason in _REJECTIONS:
+        return ExitCode.REJECTED
     if error.reason is Reason.SERVICE_UNAVAILABLE or isinstance(error, errors.DeadlineExceeded):
         return ExitCode.UNREACHABLE
     return ExitCode.REFUSED

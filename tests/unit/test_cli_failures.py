@@ -42,6 +42,7 @@ def test_several_fields_are_all_told(capsys: pytest.CaptureFixture[str]) -> None
         (errors.Unavailable(Reason.NO_MEMBER_LEFT, "all failed"), 1),
         (errors.NotFound(Reason.RESOURCE_UNKNOWN, "none"), 1),
         (errors.InvalidInput(Reason.FIELD_INVALID, "no dock", field="address"), 2),
+        (errors.InvalidInput(Reason.PACKAGE_INVALID, "no zip", field="package"), 4),
     ],
 )
 def test_exit_codes(error: LearndockError, code: int) -> None:
