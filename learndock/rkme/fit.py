@@ -186,7 +186,7 @@ class _Build:
         """All rows seen through their scaler, and the rows that the optimisation sees, in random order."""
         least, most = _SAMPLE_ROWS
         size = min(len(self.rows), most, max(least, _SAMPLE_NUMBERS // self.rows.dimension))
-        chosen = self.rows.values[generator.choice(len(self.rows), size=size, replace=False)]
+        chosen = self.rows.take(generator.choice(len(self.rows), size=size, replace=False))
         scaled = ScaledRows(self.rows, RobustScaler.fit(chosen.astype(np.float64)))
         return scaled, scaled.transform(chosen).astype(np.float32)
 

@@ -15,8 +15,11 @@ Rows = NDArray[np.floating]
 BLOCK_ROWS = 4096
 # A column whose spread is below this share of its magnitude is constant for float32.
 _CONSTANT = 1e-6
-# Gaussian data has an interquartile range of 1.349 standard deviations.
-_IQR_OF_NORMAL = 1.349
+# What normal data has between its quartiles, and between its 5 % and 95 % quantiles, in standard deviations.
+_QUARTILES_OF_NORMAL = 1.349
+_TWENTIETHS_OF_NORMAL = 3.290
+# A column whose quartiles are this much nearer than its outer quantiles tell is mostly one value.
+_MOSTLY_ONE_VALUE = 0.1
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class RobustScaler:
     center
         Median of each column, float64 [d].
     scale
-        Interquartile range over 1.349 (the standard deviation, for normal data) of each column, float64 [d]; the
-        standard deviation where the quartiles coincide, 1 where the column is constant.
+        Robust standard deviation of each column, float64 [d]: from its quartiles; from its 5 % and 95 % quantiles
+        where it is mostly one value; its plain standard deviation where these coincide too; 1 where it is constant.
     """
 
     center: NDArray[np.float64]
@@ -81,12 +84,12 @@ class RobustScaler:
     def fit(cls, rows: Rows) -> RobustScaler:
         """Scaler of the columns of `rows` [n, d]."""
         rows = np.asarray(rows, dtype=np.float64)
-        low, center, high = np.quantile(rows, (0.25, 0.5, 0.75), axis=0)
-        spread = (high - low) / _IQR_OF_NORMAL
-        deviation = rows.std(axis=0)
+        lowest, low, center, high, highest = np.quantile(rows, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0)
+        inner = (high - low) / _QUARTILES_OF_NORMAL
+        outer = (highest - lowest) / _TWENTIETHS_OF_NORMAL
         floor = _CONSTANT * np.maximum(np.abs(center), np.finfo(np.float32).tiny)
-        # A column that is mostly one value has quartiles that coincide or nearly so; its deviation tells more.
-        scale = np.where(spread > np.maximum(floor, 0.1 * deviation), spread, deviation)
+        scale = np.where(inner > np.maximum(floor, _MOSTLY_ONE_VALUE * outer), inner, outer)
+        scale = np.where(scale > floor, scale, rows.std(axis=0))
         return cls(center=center, scale=np.where(scale > floor, scale, 1.0))
 
     def transform(self, rows: Rows) -> NDArray[np.float64]:

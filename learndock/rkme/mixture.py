@@ -18,8 +18,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 MIN_WEIGHT = 0.02
-_ROUNDS = 3
-_TOLERANCE = 1e-9
+PARSIMONY = 1.08
+_TOLERANCE = 1e-7
 _ITERATIONS = 1000
 
 
@@ -46,7 +46,7 @@ class MixtureWeights:
 
 
 def pairwise_frank_wolfe(gram: Matrix, target: Vector) -> Vector:
-    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of 1e-9; O(C) an iteration.
+    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of 1e-7; O(C) an iteration.
 
     Parameters
     ----------
@@ -85,40 +85,10 @@ def duality_gap(gram: Matrix, target: Vector, weights: Vector) -> float:
     return float(max(0.0, gradient @ weights - gradient.min()))
 
 
-def residual_candidates(
-    embeddings: NDArray[np.floating], target: Vector, first: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    """Candidates for a mixture: the given first ones, and those that add what mixtures of the former lack.
-
-    Parameters
-    ----------
-    embeddings
-        Coordinates of all that may be taken, [N, D].
-    target
-        Coordinates of the task, [D].
-    first
-        Candidates to begin with, such as the nearest; at least one.
-    count
-        Candidates to add in each of the three rounds.
-
-    Returns
-    -------
-    NDArray[np.int64]
-        Indices into `embeddings`, the first ones first, without repetition.
-    """
-    pool = first
-    for _ in range(_ROUNDS):
-        chosen = embeddings[pool].astype(np.float64)
-        weights = pairwise_frank_wolfe(chosen @ chosen.T, chosen @ target)
-        residual = target - weights @ chosen
-        promise = embeddings @ residual.astype(embeddings.dtype)
-        most = min(count, len(promise))
-        added = np.argpartition(-promise, most - 1)[:most]
-        fresh = np.sort(added[~np.isin(added, pool)])
-        if not len(fresh):
-            break
-        pool = np.concatenate([pool, fresh])
-    return pool
+def residual(embeddings: Matrix, target: Vector) -> Vector:
+    """What the best mixture of embeddings [C, D] lacks of the target [D]; what lies along it should be added."""
+    weights = pairwise_frank_wolfe(embeddings @ embeddings.T, embeddings @ target)
+    return np.asarray(target - weights @ embeddings)
 
 
 def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
@@ -127,11 +97,66 @@ def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
     return np.asarray(order[weights[order] > 0])
 
 
-def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_members: int) -> MixtureWeights:
-    """Best convex mixture of candidates, thinned to few members.
+def forward_members(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64]]:
+    """Ever larger mixtures: the best pair of all, then each time the candidate that promises most.
 
-    The lightest member is dropped, and the weights of the others found anew, until at most `max_members` are left and
-    none weighs less than `MIN_WEIGHT`.
+    Parameters
+    ----------
+    gram
+        G, [C, C].
+    target
+        c, [C].
+    count
+        Most members.
+
+    Returns
+    -------
+    list
+        Sets of 2, 3, ... members as indices; empty when there is only one candidate.
+    """
+    most = min(count, len(target))
+    if most < 2:
+        return []
+    members = _best_pair(gram, target)
+    path = [members]
+    while len(members) < most:
+        weights = simplex_weights(gram[np.ix_(members, members)], target[members])
+        gradient = gram[:, members] @ weights - target
+        gradient[members] = np.inf
+        members = np.append(members, np.argmin(gradient))
+        path.append(members)
+    return path
+
+
+def _best_pair(gram: Matrix, target: Vector) -> NDArray[np.int64]:
+    """The two whose best mixture is nearest; every pair has a closed form. O(C^2)."""
+    norms = np.diag(gram)
+    curvature = norms[:, None] + norms[None, :] - 2.0 * gram
+    slope = norms[None, :] - gram + target[:, None] - target[None, :]
+    share = np.clip(slope / np.maximum(curvature, np.finfo(float).tiny), 0.0, 1.0)  # of the row's candidate
+    value = norms[None, :] - 2.0 * target[None, :] + share * (share * curvature - 2.0 * slope)
+    np.fill_diagonal(value, np.inf)
+    return np.array(np.unravel_index(np.argmin(value), value.shape), dtype=np.int64)
+
+
+def _backward_members(gram: Matrix, target: Vector) -> list[NDArray[np.int64]]:
+    """Ever smaller mixtures: the best of all candidates, then each time without its lightest member."""
+    members = np.arange(len(target))
+    path = []
+    while len(members) > 1:
+        weights = simplex_weights(gram[np.ix_(members, members)], target[members])
+        members = members[
+            np.sort(np.argsort(-weights, kind="stable")[: min(len(members) - 1, max(1, np.count_nonzero(weights)))])
+        ]
+        path.append(members)
+    return path
+
+
+def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_members: int) -> MixtureWeights:
+    """A convex mixture of few candidates that is nearly as near as the best of so many.
+
+    Mixtures of each size are sought forwards, from the best pair, and backwards, from all candidates. The fewest
+    members are taken whose MMD2 is at most `PARSIMONY` times the best found: fewer are easier to tell apart in reuse.
 
     Parameters
     ----------
@@ -144,12 +169,19 @@ def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_memb
     max_members
         Most members, at least 1.
     """
-    members = np.arange(len(target))
-    weights = simplex_weights(gram, target)
-    while len(members) > 1 and (np.count_nonzero(weights) > max_members or weights.min() < MIN_WEIGHT):
-        kept = np.sort(np.argsort(-weights, kind="stable")[: len(weights) - 1])
-        members = members[kept]
-        weights = simplex_weights(gram[np.ix_(members, members)], target[members])
+    singles = [np.array([index]) for index in range(len(target))]
+    paths = [*forward_members(gram, target, max_members), *_backward_members(gram, target)]
+    found = [
+        _mixture(gram, target, target_norm, members) for members in (*singles, *paths) if len(members) <= max_members
+    ]
+    found = [mixture for mixture in found if mixture.weights[-1] >= MIN_WEIGHT]
+    best = min(mixture.mmd2 for mixture in found)
+    near = [mixture for mixture in found if mixture.mmd2 <= PARSIMONY * best]
+    return min(near, key=lambda mixture: (len(mixture.members), mixture.mmd2))
+
+
+def _mixture(gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64]) -> MixtureWeights:
+    weights = simplex_weights(gram[np.ix_(members, members)], target[members])
     order = np.argsort(-weights, kind="stable")
     members, weights = members[order], weights[order]
     spread = np.zeros(len(target))

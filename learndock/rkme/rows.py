@@ -97,10 +97,15 @@ class Rows:
         return FeatureSpace(self.dimension, dict(enumerate(self.columns))) if self.columns else None
 
     def blocks(self) -> Iterator[NDArray[np.generic]]:
-        """All rows in order, a bounded number of them at a time."""
+        """All rows in order, a bounded number of them at a time, contiguous."""
         step = min(_BLOCK_ROWS, max(1, _BLOCK_NUMBERS // self.dimension))
         for start in range(0, len(self), step):
-            yield self.values[start : start + step]
+            # Sums depend on the layout in their last digits; a data frame's is often another than an array's.
+            yield np.ascontiguousarray(self.values[start : start + step])
+
+    def take(self, indices: NDArray[np.intp]) -> NDArray[np.generic]:
+        """Chosen rows, contiguous."""
+        return np.ascontiguousarray(self.values[indices])
 
     def _check_values(self) -> None:
         for block in self.blocks():

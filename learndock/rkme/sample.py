@@ -77,7 +77,7 @@ def _candidates(
     varies = np.ptp(atoms, axis=0) > 0  # a constant column stays what it is
     deviation = _SPREAD * nearest / np.sqrt(max(1, varies.sum()))
     noise = generator.normal(size=(size, atoms.shape[1])) * varies
-    return (atoms[around] + deviation * noise).astype(np.float32)
+    return np.asarray(atoms[around] + deviation * noise, dtype=np.float32)
 
 
 def _herded(
