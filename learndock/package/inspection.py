@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import hashlib
 from pathlib import Path
 
-from learndock.errors import InvalidInput, Reason
+from learndock.errors import FieldViolation, InvalidInput, Reason
 from learndock.learnware import Modality, SemanticSpecification
 from learndock.package.archive import PackageArchive
 from learndock.package.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, SpecificationEntry, parse_manifest
@@ -153,7 +153,18 @@ def _read_specification(archive: PackageArchive, manifest: Manifest) -> Specific
     found = [entry for entry in manifest.specifications if entry.is_rkme and _is_present(archive, entry)]
     if not found:
         return None
-    return read_reference(archive.read(found[-1].file_name, MAX_SPECIFICATION_BYTES))
+    try:
+        return read_reference(archive.read(found[-1].file_name, MAX_SPECIFICATION_BYTES))
+    except InvalidInput as error:
+        raise _within(error, "specification") from error
+
+
+def _within(error: InvalidInput, field: str) -> InvalidInput:
+    """The same error, about parts of `field`."""
+    violations = [
+        FieldViolation(f"{field}.{each.field.removeprefix(f'{field}.')}", each.description) for each in error.violations
+    ]
+    return InvalidInput(error.reason, error.message, violations=violations)
 
 
 def _is_present(archive: PackageArchive, entry: SpecificationEntry) -> bool:

@@ -1,0 +1,258 @@
+"""Archives that break a rule of safety are refused; all others read back as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import io
+from pathlib import Path
+import stat
+import struct
+import zipfile
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import pytest
+
+from learndock.errors import InvalidInput, Reason, ResourceExhausted
+from learndock.package.archive import ArchiveLimits, PackageArchive
+
+FILES = {
+    "__init__.py": b"class Model: pass\n",
+    "learnware.yaml": b"model: {}\n",
+    "weights/w.bin": bytes(range(256)) * 8,
+}
+LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+
+
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def zipped_entries(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for entry, data in entries:
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def read_all(path: Path, limits: ArchiveLimits = LIMITS) -> dict[str, bytes]:
+    with PackageArchive.open(path, limits) as archive:
+        return {name: archive.read(name, 2**20) for name in archive.names}
+
+
+def refused(tmp_path: Path, data: bytes, limits: ArchiveLimits = LIMITS) -> str:
+    path = tmp_path / "package.zip"
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput) as caught:
+        read_all(path, limits)
+    assert caught.value.reason is Reason.PACKAGE_INVALID
+    assert caught.value.field == "package"
+    return caught.value.message
+
+
+def patched(data: bytes, signature: bytes, offset: int, value: bytes, *, last: bool = False) -> bytes:
+    at = (data.rindex(signature) if last else data.index(signature)) + offset
+    return data[:at] + value + data[at + len(value) :]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_files_read_back(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped(FILES, method))
+    assert read_all(path) == FILES
+
+
+def test_one_top_folder_is_stripped_with_or_without_its_entry(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    for extra in ({}, {"top/": b""}, {"__MACOSX/top/._x": b"finder"}):
+        path.write_bytes(zipped({**extra, **{f"top/{name}": data for name, data in FILES.items()}}))
+        assert read_all(path) == FILES
+
+
+def test_a_file_at_the_top_keeps_folders(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped({"learnware.yaml": b"", "top/x": b"x"}))
+    assert set(read_all(path)) == {"learnware.yaml", "top/x"}
+
+
+def test_streamed_archives_with_data_descriptors_are_taken(tmp_path: Path) -> None:
+    class Unseekable(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: int) -> int:
+            raise OSError
+
+        def tell(self) -> int:
+            raise OSError
+
+    buffer = Unseekable()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in FILES.items():
+            archive.writestr(name, data)
+    path = tmp_path / "package.zip"
+    path.write_bytes(buffer.getvalue())
+    assert read_all(path) == FILES
+
+
+def test_zip64_local_headers_are_taken_when_they_agree(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("a", "w", force_zip64=True) as file:
+        file.write(b"content")
+    assert read_all(path) == {"a": b"content"}
+
+
+def test_archive_comments_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"content")
+        archive.comment = b"0123456789abcdef"
+    assert read_all(path) == {"a": b"content"}
+
+
+def test_extract_writes_every_file(tmp_path: Path) -> None:
+    path, target = tmp_path / "package.zip", tmp_path / "out"
+    path.write_bytes(zipped(FILES))
+    target.mkdir()
+    with PackageArchive.open(path) as archive:
+        archive.extract(target)
+    assert {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file()} == FILES
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"not a zip at all",
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data + b"x",
+        lambda data: b"#!/bin/sh\n" + data,
+        lambda data: data + data,
+        lambda data: patched(data, CENTRAL, 8, b"\x01\x00"),
+        lambda data: patched(patched(data, CENTRAL, 8, b"\x01\x00"), LOCAL, 6, b"\x01\x00"),
+        lambda data: patched(patched(data, CENTRAL, 8, b"\x20\x00"), LOCAL, 6, b"\x20\x00"),
+        lambda data: patched(patched(data, CENTRAL, 10, b"\x0c\x00"), LOCAL, 8, b"\x0c\x00"),
+        lambda data: patched(data, LOCAL, 8, b"\x00\x00"),
+        lambda data: patched(data, LOCAL, 30, b"__Init__.py"),
+        lambda data: patched(data, CENTRAL, 16, b"\xde\xad\xbe\xef"),
+        lambda data: patched(patched(data, CENTRAL, 16, b"\xde\xad\xbe\xef"), LOCAL, 14, b"\xde\xad\xbe\xef"),
+        lambda data: patched(patched(data, CENTRAL, 24, b"\x01\x00\x00\x00"), LOCAL, 22, b"\x01\x00\x00\x00"),
+        lambda data: patched(data, CENTRAL, 42, struct.pack("<I", 0), last=True),
+        lambda data: patched(data, CENTRAL, 42, struct.pack("<I", 7)),
+        lambda data: patched(data, CENTRAL, 34, b"\x01\x00"),
+        lambda data: patched(data, END, 4, b"\x01\x00"),
+        lambda data: patched(data, END, 8, b"\x01\x00"),
+        lambda data: patched(data, END, 8, b"\x02\x00\x02\x00"),
+        lambda data: patched(data, END, 12, b"\xff\xff\xff\xff"),
+        lambda data: patched(data, END, 16, b"\x00\x00\x00\x00"),
+        lambda data: patched(data, END, 20, b"\x05\x00"),
+    ],
+)
+def test_damaged_and_ambiguous_archives_are_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    assert refused(tmp_path, damage(zipped(FILES)))
+
+
+def test_hidden_data_between_entries_is_refused(tmp_path: Path) -> None:
+    data = zipped(FILES)
+    second = data.index(LOCAL, 4)
+    hidden = b"hidden"
+    moved = data[:second] + hidden + data[second:]
+    shifted = _with_shifted_offsets(moved, second, len(hidden))
+    assert "between" in refused(tmp_path, shifted)
+
+
+def _with_shifted_offsets(data: bytes, beyond: int, shift: int) -> bytes:
+    at = data.index(CENTRAL)
+    while data.startswith(CENTRAL, at):
+        offset = struct.unpack_from("<I", data, at + 42)[0]
+        if offset >= beyond:
+            data = data[: at + 42] + struct.pack("<I", offset + shift) + data[at + 46 :]
+        at += 46 + sum(struct.unpack_from("<3H", data, at + 28))
+    return data[: at + 16] + struct.pack("<I", struct.unpack_from("<I", data, at + 16)[0] + shift) + data[at + 20 :]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.py",
+        "a/../../evil.py",
+        "/etc/passwd",
+        "a//b",
+        "./a",
+        "C:/evil",
+        "a\\b",
+        "line\nbreak",
+        "bell\x07",
+        "reversed\u202egpj.py",
+        "x" * 256,
+        "/".join("abcdefghijklmnopq"),
+    ],
+)
+def test_names_that_are_no_plain_paths_are_refused(tmp_path: Path, name: str) -> None:
+    entry = zipfile.ZipInfo("placeholder")
+    entry.filename = name
+    assert refused(tmp_path, zipped_entries((entry, b"x")))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    "names",
+    [("a", "a"), ("a.py", "A.py"), ("dir/x", "DIR/y"), ("a", "a/b"), ("caf\u00e9", "cafe\u0301"), ("\ufb01", "fi")],
+)
+def test_names_that_collide_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    assert refused(tmp_path, zipped_entries(*((zipfile.ZipInfo(name), b"x") for name in names)))
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK, stat.S_IFDIR])
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: int) -> None:
+    entry = zipfile.ZipInfo("link")
+    entry.external_attr = (kind | 0o777) << 16
+    assert "special" in refused(tmp_path, zipped_entries((entry, b"/etc/passwd")))
+
+
+def test_limits_hold(tmp_path: Path) -> None:
+    assert "entries" in refused(tmp_path, zipped({str(i): b"" for i in range(4)}), ArchiveLimits(max_entries=3))
+    assert "unpacked" in refused(tmp_path, zipped({"a": bytes(100)}), ArchiveLimits(max_unpacked_bytes=99))
+    assert "100 to 1" in refused(tmp_path, zipped({"bomb": bytes(2**21)}))
+
+
+def test_archives_that_are_too_large_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped(FILES))
+    with pytest.raises(ResourceExhausted) as caught:
+        PackageArchive.open(path, ArchiveLimits(max_bytes=10))
+    assert caught.value.reason is Reason.PACKAGE_TOO_LARGE
+
+
+def test_reading_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped(FILES))
+    with PackageArchive.open(path) as archive:
+        with pytest.raises(InvalidInput):
+            archive.read("weights/w.bin", 100)
+        with pytest.raises(InvalidInput):
+            archive.read("missing", 100)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_is_found_or_changes_nothing(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    original = zipped({"a.py": b"alpha" * 20, "b/c.bin": bytes(range(64))})
+    at = data.draw(st.integers(0, len(original) - 1))
+    bit = data.draw(st.integers(0, 7))
+    flipped = original[:at] + bytes([original[at] ^ 1 << bit]) + original[at + 1 :]
+    path = tmp_path_factory.mktemp("flip") / "package.zip"
+    path.write_bytes(flipped)
+    try:
+        found = read_all(path)
+    except InvalidInput:
+        return
+    assert found == {"a.py": b"alpha" * 20, "b/c.bin": bytes(range(64))}
