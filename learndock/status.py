@@ -43,7 +43,7 @@ _BARE_REASONS = {
 
 def to_status(error: LearndockError) -> status_pb2.Status:
     """The `google.rpc.Status` that tells `error` to a caller in any language."""
-    status = status_pb2.Status(code=_number(CODES[type(error)]), message=error.message)
+    status = status_pb2.Status(code=_number(_code_of(error)), message=error.message)
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN))
     if error.violations:
         bad_request = error_details_pb2.BadRequest()
@@ -57,6 +57,10 @@ def to_status(error: LearndockError) -> status_pb2.Status:
         delay.FromMilliseconds(round(error.retry_after * 1000))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
     return status
+
+
+def _code_of(error: LearndockError) -> grpc.StatusCode:
+    return next(CODES[error_class] for error_class in type(error).__mro__ if error_class in CODES)
 
 
 def from_rpc_error(rpc_error: grpc.RpcError) -> LearndockError:

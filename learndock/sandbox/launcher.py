@@ -10,7 +10,7 @@ import uuid
 from learndock.package.archive import PackageArchive
 from learndock.package.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, parse_manifest
 from learndock.package.requirements import read_requirements
-from learndock.sandbox.environment import EnvironmentCache, Progress
+from learndock.sandbox.environment import Environment, EnvironmentCache, Progress
 from learndock.sandbox.executor import Executor, Limits
 from learndock.sandbox.model_process import ModelProcess
 from learndock.sandbox.owner import is_dead, own_mark
@@ -48,6 +48,12 @@ class LearnwareLauncher:
         self._limits = limits
         self._load_timeout = load_timeout
 
+    def environment_of(self, package: Path, progress: Progress | None = None) -> Environment:
+        """What the model of a package's zip file runs with, installed if need be; errors as of `open`."""
+        with PackageArchive.open(package) as archive:
+            requirements = read_requirements(archive)
+        return self._environments.ensure(requirements, progress)
+
     def open(self, package: Path, progress: Progress | None = None) -> ModelProcess:
         """The loaded model of a package's zip file; close it when done.
 
@@ -67,9 +73,9 @@ class LearnwareLauncher:
         Unavailable
             Packages cannot be installed, or no sandbox started, for a reason that may pass.
         """
+        environment = self.environment_of(package, progress)
         with PackageArchive.open(package) as archive:
             manifest = parse_manifest(archive.read(MANIFEST_NAME, MAX_MANIFEST_BYTES))
-            environment = self._environments.ensure(read_requirements(archive), progress)
             folder = self._extracted(archive)
         return ModelProcess.start(
             self._executor,

@@ -1,0 +1,102 @@
+"""The worker that turns the catalogue's changes into validations."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from tenacity import RetryCallState, Retrying, retry_always, stop_when_event_set, wait_exponential_jitter
+from tenacity.nap import sleep_using_event
+
+from learndock.calls import ResponseStream
+from learndock.errors import LearndockError, OutOfRange
+from learndock.serving.sql import Database
+from learndock.v1 import storage_service_pb2 as pb
+from learndock.wire import learnware_from_message, version_from_message
+from services.validator import queue, store
+from services.validator.catalogue import Catalogue, subject_of
+from services.validator.changes import Changes
+
+_log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Follows the change log in a thread, for ever, and remembers how far it came.
+
+    Parameters
+    ----------
+    database
+        The validator's own.
+    catalogue
+        Storage.
+    changes
+        Told when there is new work.
+    """
+
+    def __init__(self, database: Database, catalogue: Catalogue, changes: Changes) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._changes = changes
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="validator-follower", daemon=True)
+        self._stream: ResponseStream | None = None
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Stop following."""
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._thread.join(grace)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            Retrying(
+                retry=retry_always,
+                wait=wait_exponential_jitter(initial=0.1, max=5.0),
+                stop=stop_when_event_set(self._stopping),
+                sleep=sleep_using_event(self._stopping),
+                before_sleep=_log_failure,
+                retry_error_callback=lambda _: None,
+            )(self._follow)
+
+    def _follow(self) -> None:
+        """Follow one stream to its end. Raises when it ended before it told anything; then waits grow."""
+        told = False
+        with self._database.read() as session:
+            after = store.counter(session, store.CHANGE)
+        try:
+            self._stream = self._catalogue.changes(after)
+            for message in self._stream:
+                told = True
+                if message.sequence:
+                    self._take(message)
+        except OutOfRange:
+            # The catalogue was set back to a backup: what it now says comes under numbers that were seen before.
+            with self._database.write() as session:
+                store.forget_changes(session)
+            raise
+        except LearndockError:
+            if not told:
+                raise
+
+    def _take(self, message: pb.WatchChangesResponse) -> None:
+        with self._database.write() as session:
+            if message.kind == pb.CHANGE_KIND_VERSION_UPLOADED:
+                version = version_from_message(message.version)
+                if not queue.is_given_up(session, version.validation_id):
+                    subject = subject_of(learnware_from_message(message.learnware), version)
+                    queue.enqueue(session, subject, message.sequence)
+            elif message.kind == pb.CHANGE_KIND_LEARNWARE_DELETED:
+                active = store.active_rows(session, message.learnware.learnware_id)
+                queue.cancel_all(session, active, "The learnware was deleted.")
+            store.set_counter(session, store.CHANGE, message.sequence)
+        self._changes.tell()
+
+
+def _log_failure(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    _log.warning("following_failed", extra={"error": repr(error), "attempt": state.attempt_number})

@@ -1,0 +1,84 @@
+"""The sandboxes of this process: chosen when first needed, swept now and then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from learndock.errors import LearndockError
+from learndock.sandbox.choice import choose_executor
+from learndock.sandbox.environment import EnvironmentCache
+from learndock.sandbox.executor import MIB, Executor, Limits
+from learndock.sandbox.launcher import LearnwareLauncher
+from services.validator.config import Settings
+
+SWEEP_SECONDS = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+class Sandboxes:
+    """Makes the launcher as soon as an executor works."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._executor: Executor | None = None
+        self._launcher: LearnwareLauncher | None = None
+
+    @property
+    def executor_name(self) -> str:
+        """Name of the executor in use; empty before one was found."""
+        return self._executor.name if self._executor else ""
+
+    def launcher(self) -> LearnwareLauncher:
+        """Starts the models of packages.
+
+        Raises
+        ------
+        FailedPrecondition
+            NO_SANDBOX: no executor works here now. It is looked for again at the next call.
+        """
+        with self._lock:
+            if self._launcher is None:
+                self._executor = choose_executor(self._settings.executor)
+                self._launcher = self._made(self._executor)
+                self._launcher.sweep()
+            return self._launcher
+
+    def _made(self, executor: Executor) -> LearnwareLauncher:
+        settings = self._settings
+        return LearnwareLauncher(
+            executor,
+            EnvironmentCache(settings.environments, constraints=settings.constraints),
+            settings.data_dir / "work",
+            Limits(memory_bytes=settings.memory_mib * MIB, wall_seconds=settings.sandbox_seconds),
+            load_timeout=settings.load_seconds,
+        )
+
+
+class Sweeper:
+    """Removes what validators that died have left, at the start and then all the time."""
+
+    def __init__(self, sandboxes: Sandboxes) -> None:
+        self._sandboxes = sandboxes
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="validator-sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Stop sweeping."""
+        self._stopping.set()
+        self._thread.join(grace)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._sandboxes.launcher().sweep()
+            except LearndockError as error:
+                _log.warning("sweep_failed", extra={"error": error.message})
+            if self._stopping.wait(SWEEP_SECONDS):
+                return

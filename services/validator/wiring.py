@@ -1,0 +1,60 @@
+"""The validator service, wired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from learndock.serving.application import Application, Servicer
+from learndock.serving.paging import PageTokens
+from learndock.serving.peers import Peer
+from learndock.serving.sql import Database, migrate
+from learndock.v1 import validator_service_pb2_grpc as rpc
+from services.validator.catalogue import CallersCatalogue, Catalogue
+from services.validator.changes import Changes
+from services.validator.config import Settings
+from services.validator.dry_runs import DryRuns
+from services.validator.follower import Follower
+from services.validator.sandboxes import Sandboxes, Sweeper
+from services.validator.servicer import ValidatorServicer
+from services.validator.validations import Validations
+from services.validator.workers import Terms, Workers
+
+
+def build(settings: Settings) -> Application:
+    """Validator service on its database, with the sandbox that this machine offers."""
+    migrate(settings.database, Path(__file__).parent / "migrations")
+    database = Database(settings.database)
+    storage = Peer(settings.storage_address, settings.secret)
+    catalogue = Catalogue(storage.as_service)
+    sandboxes = Sandboxes(settings)
+    changes = Changes()
+    validations = Validations(
+        database, catalogue, CallersCatalogue(storage.as_caller), changes, PageTokens(settings.page_secret)
+    )
+    dry_runs = DryRuns(
+        sandboxes,
+        settings.data_dir / "dry-runs",
+        at_a_time=settings.dry_runs,
+        max_bytes=settings.max_package_bytes,
+        predict_seconds=settings.predict_seconds,
+    )
+    terms = Terms(
+        workers=settings.workers,
+        lease_seconds=settings.lease_seconds,
+        max_faults=settings.max_faults,
+        retry_seconds=settings.retry_seconds,
+        predict_seconds=settings.predict_seconds,
+    )
+    workers = Workers(database, catalogue, sandboxes, changes, settings.data_dir / "packages", terms)
+
+    def close() -> None:
+        storage.close()
+        database.close()
+
+    servicer = ValidatorServicer(validations, dry_runs)
+    return Application(
+        name="validator",
+        servicers=(Servicer("learndock.v1.ValidatorService", servicer, rpc.add_ValidatorServiceServicer_to_server),),
+        workers=(Follower(database, catalogue, changes), workers, Sweeper(sandboxes)),
+        close=close,
+    )
