@@ -21,6 +21,7 @@ FILES = {
     "learnware.yaml": b"model: {}\n",
     "weights/w.bin": bytes(range(256)) * 8,
 }
+LIMITS = ArchiveLimits()
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
