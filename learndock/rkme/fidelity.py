@@ -14,6 +14,8 @@ from learndock.rkme.specification import Fidelity
 # Up to here all pairs of rows are compared (0.3 s); above, frequencies are drawn.
 _EXACT_ROWS = 16_384
 _FREQUENCIES = 1024
+# Rows of a block of pairs: its kernel values (4 MiB) stay near the processor.
+_PAIR_ROWS = 1024
 
 
 def embedding_target(rows: ScaledRows, atoms: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
@@ -52,13 +54,13 @@ def measure(
 
 def _row_product(rows: ScaledRows, gamma: float) -> float:
     """<mu, mu> = mean over all pairs of rows of their kernel value."""
-    blocks = list(_blocks(rows))
+    values = np.concatenate(list(_blocks(rows)))
+    blocks = [values[start : start + _PAIR_ROWS] for start in range(0, len(values), _PAIR_ROWS)]
     total = 0.0
     for index, block in enumerate(blocks):
-        total += float(gaussian_block(block, block, gamma).sum(dtype=np.float64))
-        total += 2.0 * sum(
-            float(gaussian_block(block, other, gamma).sum(dtype=np.float64)) for other in blocks[index + 1 :]
-        )
+        for other in blocks[index:]:
+            share = float(gaussian_block(block, other, gamma).sum(dtype=np.float64))
+            total += share if other is block else 2.0 * share
     return total / len(rows) ** 2
 
 

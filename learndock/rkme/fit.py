@@ -112,7 +112,7 @@ def build_specification(
     Minimises |sum_k w_k phi(z_k) - 1/n sum_n phi(x_n)|^2 over atoms z and weights w on the simplex, phi of a Gaussian
     kernel on robustly scaled columns whose width is the median rule's: k-means, then L-BFGS over both on a sample of
     16,384 rows, then exact weights for all rows. Rows are only read in blocks, never copied as a whole. The same
-    rows, options and seed give the same bytes, on any number of threads.
+    rows, options and seed give the same bytes, on any number of threads; builds of one process take turns.
 
     Parameters
     ----------
@@ -145,9 +145,9 @@ def build_specification(
             f"The input describes {feature_space.dimension} columns of {checked.dimension}.",
             field="input.dimension",
         )
-    build = _Build(checked, options, progress or _silent)
-    with one_thread():
-        return build.run().with_input(feature_space)
+    told = progress or _silent
+    with one_thread(waiting=lambda: told("wait", 0.0)):
+        return _Build(checked, options, told).run().with_input(feature_space)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 
 from threadpoolctl import threadpool_limits
 
-
-class _SharedPin:
-    """Pins the BLAS of the process to one thread while anybody needs it.
-
-    The setting belongs to the process, while builds may overlap in a server: the first saves it, the last restores
-    it. A plain context manager in each of them would restore in the wrong order.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._users = 0
-        self._limits: threadpool_limits | None = None
-
-    def acquire(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                self._limits = threadpool_limits(limits=1, user_api="blas")
-            self._users += 1
-
-    def release(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0 and self._limits is not None:
-                self._limits.restore_original_limits()
-                self._limits = None
-
-
-_BLAS = _SharedPin()
+# BLAS has one setting for the process: if two saved and restored it at once, one would lose its pin, or leave it.
+_TURN = RLock()
+_PATIENCE_SECONDS = 0.5
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Hold BLAS and OpenMP to one thread; what was set before comes back afterwards."""
-    _BLAS.acquire()
+def one_thread(waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold BLAS and OpenMP to one thread; what was set before comes back afterwards.
+
+    Those who need it take turns.
+
+    Parameters
+    ----------
+    waiting
+        Called twice a second while it is another's turn; may raise to give up.
+    """
+    while not _TURN.acquire(timeout=_PATIENCE_SECONDS):
+        waiting()
     try:
-        with threadpool_limits(limits=1, user_api="openmp"):  # OpenMP keeps its setting per calling thread
+        with threadpool_limits(limits=1):
             yield
     finally:
-        _BLAS.release()
+        _TURN.release()
