@@ -82,6 +82,14 @@ class Bank:
         else:
             yield from self._nearest_by_index(query, admitted, len(positions))
 
+    def along(self, direction: NDArray[np.float64], admitted: Bitmap, count: int) -> list[tuple[float, Placed]]:
+        """The `count` admitted whose embeddings e reach farthest along a direction [D], each with how far."""
+        reach = self.rows @ np.append(direction, 0.0).astype(np.float32)
+        reach[~admitted] = -np.inf
+        most = min(count, int(admitted.sum()))
+        found = np.argpartition(-reach, most - 1)[:most] if most else np.zeros(0, dtype=np.int64)
+        return [(float(reach[position]), self.learnwares[position]) for position in found]
+
     def _nearest_by_index(self, query: NDArray[np.float64], admitted: Bitmap, count: int) -> Iterator[Reach]:
         bits = np.packbits(admitted, bitorder="little")
         # FAISS patches its constructors at import, which its stubs do not tell.

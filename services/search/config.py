@@ -15,7 +15,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SEARCH_", frozen=True, extra="forbid")
 
-    storage_address: str = Field(default="127.0.0.1:7402", description="Address of the storage service, host:port.")
+    storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
     data_dir: Path = Field(
         default=Path("dock/search"),
         description="Folder of the index's snapshot; it may be lost, and is then made anew.",

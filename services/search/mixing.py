@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from learndock.rkme.mixture import heaviest, pairwise_frank_wolfe, residual_candidates, sparse_mixture
+from learndock.rkme.mixture import forward_members, heaviest, pairwise_frank_wolfe, residual, sparse_mixture
 from learndock.rkme.specification import Specification
 from services.search import scoring
 from services.search.certified import Candidates, Scored
@@ -16,14 +18,15 @@ from services.search.scoring import Task
 
 # A mixture is offered only where it lowers MMD2 by this share of the best single's and by this much;
 # docs/decisions/0002-search-kernel.md tells what was seen.
-LEAST_SHARE = 0.25
+LEAST_SHARE = 1 / 3
 LEAST_GAIN = 0.005
 # What an owner says of a specification's own error counts up to this much, so that no claim can forbid mixtures.
 _MAX_CLAIMED_ERROR = 0.01
 _NEAREST = 64
 _ADDED = 32
-# Candidates that are compared exactly; their Gram matrix takes the square of this many scores.
-_EXACT = 12
+_ROUNDS = 3
+# Members of the unrestricted optimum that are compared exactly; their Gram matrix takes the square of this many scores.
+_HEAVIEST = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +61,45 @@ class Blend:
 
 def best_blend(candidates: Candidates, task: Task, best: Scored, *, max_members: int) -> Blend | None:
     """The mixture of admitted learnwares to offer beside the best single, if one helps."""
-    learnwares = candidates.all()
-    if max_members < 2 or len(learnwares) < 2:
+    if max_members < 2 or candidates.count < 2:
         return None
-    blend = _blend(_promising(learnwares, task), task, best, max_members)
-    return blend if _helps(blend, task, best) else None
+    pool, nearest_possible = _pool(candidates, task)
+    if not _helps(nearest_possible, task, best):
+        return None
+    blend = _blend(_promising(pool, task, max_members), task, best, max_members)
+    return blend if len(blend.members) > 1 and _helps(blend.mmd2, task, best) else None
 
 
-def _promising(learnwares: Sequence[Placed], task: Task) -> list[Placed]:
+def _pool(candidates: Candidates, task: Task) -> tuple[list[Placed], float]:
+    """Learnwares to mix, and a lower bound of the MMD2 of their mixtures.
+
+    The nearest come first, then in rounds those that add what mixtures of the former lack. Projected on the landmarks,
+    nothing is farther apart than it is, so the best mixture of the projections bounds all mixtures.
+    """
+    pool = [placed for _, placed in islice(candidates.by_bound(task), _NEAREST)]
+    for _ in range(_ROUNDS):
+        direction = residual(_embeddings(pool), task.row[:-1])
+        known = {placed.entry.learnware_id for placed in pool}
+        fresh = [one for one in candidates.along(direction, _ADDED) if one.entry.learnware_id not in known]
+        if not fresh:
+            return pool, float(direction @ direction)
+        pool += fresh
+    lacking = residual(_embeddings(pool), task.row[:-1])
+    return pool, float(lacking @ lacking)
+
+
+def _embeddings(pool: Sequence[Placed]) -> NDArray[np.float64]:
+    return np.stack([placed.row[:-1] for placed in pool]).astype(np.float64)
+
+
+def _promising(pool: Sequence[Placed], task: Task, max_members: int) -> list[Placed]:
     """A few learnwares of which, by their embeddings, a good mixture can be made."""
-    rows = np.stack([placed.row for placed in learnwares])
-    e, target = rows[:, :-1], task.row[:-1]
-    distances = ((e - target.astype(np.float32)) ** 2).sum(axis=1)
-    pool = residual_candidates(e, target, np.argsort(distances, kind="stable")[:_NEAREST], _ADDED)
-    chosen = e[pool].astype(np.float64)
-    gram = chosen @ chosen.T
-    gram[np.diag_indices_from(gram)] = [learnwares[position].norm for position in pool]
-    weights = pairwise_frank_wolfe(gram, chosen @ target)
-    return [learnwares[pool[index]] for index in heaviest(weights, _EXACT)]
+    e = _embeddings(pool)
+    gram, target = e @ e.T, e @ task.row[:-1]
+    gram[np.diag_indices_from(gram)] = [placed.norm for placed in pool]
+    optimum = heaviest(pairwise_frank_wolfe(gram, target), _HEAVIEST)
+    kept = np.unique(np.concatenate([optimum, *forward_members(gram, target, max_members)]))
+    return [pool[index] for index in kept]
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:
@@ -92,10 +116,11 @@ def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: 
     )
 
 
-def _helps(blend: Blend, task: Task, best: Scored) -> bool:
+def _helps(mmd2: float, task: Task, best: Scored) -> bool:
+    """Whether a mixture so near to the task is worth more than the best single."""
     errors = (_own_error(task.specification), _own_error(best.placed.specification))
-    gain = best.mmd2 - blend.mmd2
-    return len(blend.members) > 1 and gain > max(LEAST_GAIN, *errors) and blend.improvement >= LEAST_SHARE
+    gain = best.mmd2 - mmd2
+    return gain > max(LEAST_GAIN, *errors) and gain >= LEAST_SHARE * best.mmd2
 
 
 def _own_error(specification: Specification) -> float:

@@ -21,6 +21,8 @@ from learndock.rkme.specification import Specification
 # docs/decisions/0002-search-kernel.md tells what was tried.
 MULTIPLES = (1.0, 4.0)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# No column is taken to vary less than this share of what columns usually vary.
+LEAST_SPREAD = 0.25
 
 MAX_LANDMARKS = 256
 _SAMPLED_SPECIFICATIONS = 2000
@@ -76,7 +78,7 @@ def fit(specifications: Sequence[Specification], *, number: int, fit_time: datet
     chosen = [specifications[i] for i in _sample(len(specifications), _SAMPLED_SPECIFICATIONS, generator)]
     pooled = np.concatenate([specification.atoms for specification in chosen]).astype(np.float64)
     pooled = pooled[_sample(len(pooled), _SAMPLED_ATOMS, generator)]
-    scaler = RobustScaler.fit(pooled)
+    scaler = _fit_scaler(pooled)
     kernel = _fit_kernel(chosen, scaler)
     landmarks = _fit_landmarks(scaler.transform(pooled))
     return Profile(
@@ -96,6 +98,15 @@ def _sample(count: int, most: int, generator: np.random.Generator) -> NDArray[np
     return np.sort(generator.choice(count, size=most, replace=False))
 
 
+def _fit_scaler(atoms: NDArray[np.float64]) -> RobustScaler:
+    """Robust scaling that does not blow up columns which hardly vary, such as a picture's border."""
+    robust = RobustScaler.fit(atoms)
+    varying = np.ptp(atoms, axis=0) > 0
+    typical = float(np.median(robust.scale[varying])) if varying.any() else 1.0
+    scale = np.where(varying, np.maximum(robust.scale, LEAST_SPREAD * typical), typical)
+    return RobustScaler(center=robust.center, scale=scale)
+
+
 def _fit_kernel(specifications: Sequence[Specification], scaler: RobustScaler) -> Kernel:
     medians = [own_median(scaler.transform(s.atoms), s.weights) for s in specifications]
     positive = [median for median in medians if median > 0]
@@ -108,13 +119,13 @@ def own_median(atoms: Rows, weights: NDArray[np.float64]) -> float:
 
     Weights count, so that an atom split in two, or far-off atoms of no weight, change nothing.
     """
-    d2 = squared_distances(atoms, atoms)
-    mass = np.outer(weights, weights)
-    # Below this, the distance of a point to itself is told from rounding.
-    apart = d2 > 1e-9 * max(float(d2.max()), np.finfo(float).tiny)
-    values, masses = d2[apart], mass[apart]
-    if not masses.sum() > 0:
+    distinct, which = np.unique(atoms[weights > 0], axis=0, return_inverse=True)
+    if len(distinct) == 1:
         return 0.0
+    merged = np.bincount(which.ravel(), weights=weights[weights > 0])
+    pairs = np.triu_indices(len(distinct), k=1)
+    values = squared_distances(distinct, distinct)[pairs]
+    masses = np.outer(merged, merged)[pairs]
     order = np.argsort(values)
     cumulated = np.cumsum(masses[order])
     return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
