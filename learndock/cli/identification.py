@@ -12,7 +12,7 @@ from learndock.cli.output import emit_json, print_facts, print_line, print_table
 from learndock.cli.progress import spinner
 from learndock.client import specifying
 from learndock.client.result import SearchResult
-from learndock.client.values import SearchAdvice
+from learndock.client.values import SearchAdvice, Single
 from learndock.learnware import SemanticFilter
 from learndock.rkme.specification import Specification
 
@@ -99,18 +99,13 @@ def search(
 
 def print_result(result: SearchResult) -> None:
     """Print an answer: singles, mixture, what is proven, what to make of it."""
+    if not result.island_id:
+        _print_by_words(result)
+        return
     print_table(
         ("rank", "id", "version", "MMD2", "percentile", "name", "format"),
         (
-            (
-                s.rank,
-                s.learnware_id,
-                s.version,
-                f"{s.mmd2:.3e}",
-                f"{s.percentile:.1f} %",
-                s.semantic_specification.name,
-                s.format_class,
-            )
+            (s.rank, s.learnware_id, s.version, f"{s.mmd2:.3e}", f"{s.percentile:.1f} %", _name(s), s.format_class)
             for s in result.singles
         ),
         empty="Nothing found.",
@@ -123,6 +118,20 @@ def print_result(result: SearchResult) -> None:
     print_line(f"{proven}: {certificate.scored} of {certificate.admitted} learnwares scored exactly.")
     if result.advice is not None:
         print_line(_ADVICE[result.advice])
+
+
+def _print_by_words(result: SearchResult) -> None:
+    print_table(
+        ("rank", "id", "version", "name", "format"),
+        ((s.rank, s.learnware_id, s.version, _name(s), s.format_class) for s in result.singles),
+        empty="Nothing found.",
+    )
+    if result.advice is not None:
+        print_line(_ADVICE[result.advice])
+
+
+def _name(single: Single) -> str:
+    return single.semantic_specification.name
 
 
 def _specification(data: Path | None, file: Path | None) -> Specification | None:

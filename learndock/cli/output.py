@@ -50,7 +50,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     for row in rows:
         table.add_row(*(_cell(item) for item in row))
     if table.row_count:
-        _console().print(table)
+        _print(table)
     else:
         print_line(empty)
 
@@ -63,12 +63,20 @@ def print_facts(facts: Mapping[str, object]) -> None:
     for name, fact in facts.items():
         if _cell(fact):
             table.add_row(name, _cell(fact))
-    _console().print(table)
+    _print(table)
 
 
 def print_line(text: str) -> None:
     """Print a line as it is."""
     _console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(table: Table) -> None:
+    console = _console()
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():  # rich fills lines with blanks up to the width of the table
+        sys.stdout.write(f"{line.rstrip()}\n")
 
 
 def _cell(item: object) -> str:

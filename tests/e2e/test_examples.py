@@ -15,7 +15,7 @@ SECONDS = 280
 
 
 def run(dock: RunningDock | None, home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(home)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(home)}
     if dock is not None:
         environment |= {"LEARNDOCK_ADDRESS": dock.address, "LEARNDOCK_TOKEN": dock.admin_token}
     command = [sys.executable, *map(str, arguments)]

@@ -75,7 +75,11 @@ class Search(search_service_pb2_grpc.SearchServiceServicer):
     ) -> search_service_pb2.SearchResponse:
         self.asked.append(request)
         single = search_service_pb2.SingleResult(rank=1, learnware_id="00000001", version=1)
-        return search_service_pb2.SearchResponse(singles=[single], advice=search_service_pb2.SEARCH_ADVICE_USE_MIXTURE)
+        return search_service_pb2.SearchResponse(
+            island_id="table-d64" if request.HasField("specification") else "",
+            singles=[single],
+            advice=search_service_pb2.SEARCH_ADVICE_USE_MIXTURE,
+        )
 
 
 class Validator(validator_service_pb2_grpc.ValidatorServiceServicer):
@@ -211,7 +215,9 @@ def test_words_of_a_search_are_sent(search: Search, capsys: Captured) -> None:
     asked = search.asked[0]
     assert list(asked.filter.tasks) == ["Classification", "Regression"]
     assert (list(asked.filter.licenses), asked.filter.text, asked.top_k) == (["MIT"], "red wine", 3)
-    assert "The mixture fits much better" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "The mixture fits much better" in out
+    assert "MMD2" not in out  # words alone measure no distance
 
 
 def test_login_checks_a_piped_token_and_stores_it(
