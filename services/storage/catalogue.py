@@ -255,6 +255,6 @@ def _demand_validation(session: Session, learnware_id: str) -> None:
         if version.state in (VersionState.VERIFIED, VersionState.VALIDATING):
             row = store.lock_version(session, learnware_id, version.version)
             row.state = VersionState.UPLOADED.value
-            row.fence += 1  # a validation that is under way speaks of the former meaning
+            row.fence, row.validation_id = row.fence + 1, ""  # one that is under way speaks of the former meaning
             session.flush()
             changes.log_version(session, store.version_value(row), pb.CHANGE_KIND_VERSION_UPLOADED)

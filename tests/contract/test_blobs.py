@@ -1,0 +1,117 @@
+"""What every store of packages promises. An implementation joins by a line in `STORES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from learndock.errors import DataLoss, NotFound, Reason
+from services.storage.blobs import BlobStore, FolderBlobs
+
+MIB = 2**20
+STORES: dict[str, Callable[[Path], BlobStore]] = {"folder": lambda root: FolderBlobs(root / "blobs")}
+
+
+@pytest.fixture(params=STORES)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return STORES[request.param](tmp_path)
+
+
+def content(size: int) -> bytes:
+    return bytes(range(256)) * (size // 256) + bytes(size % 256)
+
+
+def put(blobs: BlobStore, tmp_path: Path, data: bytes) -> str:
+    path = tmp_path / "source"
+    path.write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    blobs.put(path, sha256)
+    return sha256
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 17])
+def test_bytes_come_back(blobs: BlobStore, tmp_path: Path, size: int) -> None:
+    data = content(size)
+    sha256 = put(blobs, tmp_path, data)
+    pieces = list(blobs.chunks(sha256))
+    assert b"".join(pieces) == data
+    assert all(0 < len(piece) <= MIB for piece in pieces)
+    blob = blobs.stat(sha256)
+    assert blob is not None
+    assert (blob.sha256, blob.size_bytes) == (sha256, size)
+
+
+@pytest.mark.parametrize("offset", [1, MIB, 2 * MIB + 5, 3 * MIB])
+def test_bytes_come_from_an_offset(blobs: BlobStore, tmp_path: Path, offset: int) -> None:
+    data = content(3 * MIB)
+    assert b"".join(blobs.chunks(put(blobs, tmp_path, data), offset)) == data[offset:]
+
+
+def test_putting_again_changes_nothing_but_the_touch_time(blobs: BlobStore, tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=2)  # clocks of stores are coarse
+    sha256 = put(blobs, tmp_path, b"once")
+    assert put(blobs, tmp_path, b"once") == sha256
+    assert b"".join(blobs.chunks(sha256)) == b"once"
+    assert [blob.sha256 for blob in blobs.list_all()] == [sha256]
+    blob = blobs.stat(sha256)
+    assert blob is not None
+    assert blob.touch_time >= began
+
+
+def test_the_source_stays(blobs: BlobStore, tmp_path: Path) -> None:
+    put(blobs, tmp_path, b"source")
+    assert (tmp_path / "source").read_bytes() == b"source"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_bytes_of_another_digest_are_refused_and_leave_nothing(
+    blobs: BlobStore, tmp_path: Path, *, known: bool
+) -> None:
+    claimed = hashlib.sha256(b"claimed").hexdigest()
+    if known:
+        put(blobs, tmp_path, b"claimed")
+    (tmp_path / "source").write_bytes(b"other")
+    with pytest.raises(DataLoss) as caught:
+        blobs.put(tmp_path / "source", claimed)
+    assert caught.value.reason is Reason.HASH_MISMATCH
+    assert [blob.sha256 for blob in blobs.list_all()] == ([claimed] if known else [])
+
+
+def test_deleting_ends_a_blob_and_may_be_repeated(blobs: BlobStore, tmp_path: Path) -> None:
+    sha256, other = put(blobs, tmp_path, b"gone"), put(blobs, tmp_path, b"stays")
+    for _ in range(2):
+        blobs.delete(sha256)
+    assert blobs.stat(sha256) is None
+    assert [blob.sha256 for blob in blobs.list_all()] == [other]
+    with pytest.raises(NotFound):
+        list(blobs.chunks(sha256))
+
+
+def test_an_empty_store_lists_nothing(blobs: BlobStore) -> None:
+    assert list(blobs.list_all()) == []
+    assert blobs.stat("0" * 64) is None
+
+
+@pytest.mark.parametrize("size", [5, 3 * MIB])
+def test_changed_bytes_are_never_given_out_whole(tmp_path: Path, size: int) -> None:
+    """The folder's own promise: another store's bytes cannot be reached from here."""
+    blobs = FolderBlobs(tmp_path / "blobs")
+    sha256 = put(blobs, tmp_path, content(size))
+    file = next((tmp_path / "blobs").glob(f"??/??/{sha256}"))
+    data = bytearray(file.read_bytes())
+    data[0] ^= 1
+    file.write_bytes(data)
+    given = []
+    with pytest.raises(DataLoss):
+        given.extend(blobs.chunks(sha256))
+    assert len(b"".join(given)) < size
+
+
+def test_a_put_that_was_cut_off_is_no_blob(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path / "blobs")
+    (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"ha")
+    assert list(blobs.list_all()) == []
