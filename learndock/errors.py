@@ -86,6 +86,8 @@ class Reason(StrEnum):
     """The index has not yet followed the catalogue so far."""
     LAST_ADMIN = "LAST_ADMIN"
     """The dock would be left without anybody to look after it."""
+    EXTRA_MISSING = "EXTRA_MISSING"
+    """An optional package is not installed; the message names the extra of learndock that brings it."""
 
     # Access
     TOKEN_MISSING = "TOKEN_MISSING"
