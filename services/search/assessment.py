@@ -41,9 +41,10 @@ def advice(task: Task, best: Scored, blend: Blend | None, background: Background
 
 def single_sentence(percentile: float) -> str:
     """Why a learnware is offered."""
-    return (
-        f"Its training inputs are nearer to your data than {_share(percentile)} of the learnwares are to one another."
-    )
+    if percentile <= 0:
+        return "Its training inputs are as far from your data as any two learnwares here are from one another."
+    pairs = "all" if percentile >= 100 else f"{percentile:.0f} % of the"
+    return f"Its training inputs are nearer to your data than {pairs} pairs of learnwares here are to one another."
 
 
 def mixture_sentence(blend: Blend) -> str:
@@ -57,7 +58,3 @@ def mixture_sentence(blend: Blend) -> str:
 def words_sentence(wanted: str) -> str:
     """Why a learnware is offered that was found without a specification."""
     return "Its name or description contains your words." if wanted else "It passes your filter."
-
-
-def _share(percentile: float) -> str:
-    return "none" if percentile <= 0 else "all pairs" if percentile >= 100 else f"{percentile:.0f} % of pairs"

@@ -20,6 +20,8 @@ _SMALL = 256
 _MERGE_SHARE = 0.125
 # An island is fitted anew when it has grown by this factor since its profile was fitted.
 _REFIT_GROWTH = 2.0
+# With fewer learnwares each new one may widen what the island holds, and fitting takes a fraction of a second.
+_YOUNG = 64
 
 
 def found(key: IslandKey, entries: Iterable[Entry], *, number: int) -> IslandIndex:
@@ -72,7 +74,7 @@ def followed(index: IslandIndex, changed: Collection[str], entries: Mapping[str,
     entries
         All learnwares that the island now has, by id; at least one.
     """
-    if len(fitting_basis(list(entries.values()))) >= _REFIT_GROWTH * index.profile.fitted_on:
+    if _outgrown(index.profile, len(fitting_basis(list(entries.values())))):
         return found(index.key, entries.values(), number=index.profile.number + 1)
     small = {placed.entry.learnware_id: placed for placed in index.small.learnwares}
     for learnware_id in changed:
@@ -97,3 +99,7 @@ def _merged_when_worth(index: IslandIndex) -> IslandIndex:
         return index
     learnwares = sorted(index.living(), key=lambda placed: placed.entry.learnware_id)
     return merged(index.key, index.profile, index.background, learnwares)
+
+
+def _outgrown(fitted: profile.Profile, count: int) -> bool:
+    return fitted.fitted_on < count < _YOUNG or count >= _REFIT_GROWTH * fitted.fitted_on

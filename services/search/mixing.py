@@ -118,11 +118,11 @@ def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: 
 
 def _helps(mmd2: float, task: Task, best: Scored) -> bool:
     """Whether a mixture so near to the task is worth more than the best single."""
-    errors = (_own_error(task.specification), _own_error(best.placed.specification))
+    own_errors = (_own_error(task.specification), min(_own_error(best.placed.specification), _MAX_CLAIMED_ERROR))
     gain = best.mmd2 - mmd2
-    return gain > max(LEAST_GAIN, *errors) and gain >= LEAST_SHARE * best.mmd2
+    return gain > max(LEAST_GAIN, *own_errors) and gain >= LEAST_SHARE * best.mmd2
 
 
 def _own_error(specification: Specification) -> float:
     fidelity = specification.fidelity
-    return min(fidelity.mmd2, _MAX_CLAIMED_ERROR) if fidelity is not None else 0.0
+    return fidelity.mmd2 if fidelity is not None else 0.0
