@@ -29,7 +29,6 @@ import learndock
 from learndock.client.result import SearchResult
 from learndock.client.values import Strategy
 from learndock.learnware import SemanticFilter
-from learndock.rkme.fit import BuildOptions
 from services.allinone import dock as allinone
 
 HIT_TOLERANCE = 0.01
@@ -125,7 +124,7 @@ def play(dock: learndock.Dock, directory: Path, task: Mapping[str, Any], names: 
     """Specify a task's rows here, search with the specification alone, reuse the answer in the dock."""
     with np.load(directory / task["data"]) as data:
         rows, truth = data["X"], data["y"]
-    specification = learndock.specify(rows, options=BuildOptions(allow_few_rows=True))
+    specification = learndock.specify(rows, allow_few_rows=True)
     result = dock.search(specification, filter=_filter(task["semantic_specification"]))
     scores = {name: score for name, score in task["scores"].items() if score is not None}
     best = max(scores.values())
