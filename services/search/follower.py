@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 
-from tenacity import RetryCallState, Retrying, retry_always, stop_when_event_set, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
 from tenacity.nap import sleep_using_event
 
 from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
@@ -118,7 +118,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             Retrying(
-                retry=retry_always,
+                retry=retry_if_exception_type(Exception),
                 wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
                 stop=stop_when_event_set(self._stopping),
                 sleep=sleep_using_event(self._stopping),
@@ -131,6 +131,8 @@ class Follower:
         told = False
         try:
             self._stream = self._source.changes(self._live)
+            if self._stopping.is_set():  # `stop` came before there was a stream to cancel
+                self._stream.cancel()
             for news in self._stream:
                 told = self._following = True
                 self._take(news)
