@@ -8,12 +8,13 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 import math
+from threading import Event
 import time
 
 import grpc
 
 from learndock.account import ANONYMOUS, Principal
-from learndock.errors import Cancelled, DeadlineExceeded, Reason
+from learndock.errors import Cancelled, DeadlineExceeded, Reason, Unavailable
 
 # What a unary call without a deadline is given, in seconds.
 DEFAULT_DEADLINE = 30.0
@@ -35,6 +36,8 @@ class ServedCall:
         Monotonic time of its deadline, infinite for a stream without one.
     context
         gRPC's own view of the call; None outside of a call.
+    stopping
+        Set when the server is told to stop, for a stream, which may go on for ever; None for a unary call.
     """
 
     principal: Principal = ANONYMOUS
@@ -42,6 +45,7 @@ class ServedCall:
     request_id: str = ""
     ends_at: float = math.inf
     context: grpc.ServicerContext | None = None
+    stopping: Event | None = None
 
 
 _call: ContextVar[ServedCall] = ContextVar("learndock_call", default=ServedCall())  # noqa: B039  # frozen
@@ -68,9 +72,11 @@ def remaining_seconds() -> float:
 
 
 def check_active() -> None:
-    """Raise `Cancelled` or `DeadlineExceeded` when nobody waits for the answer any more."""
+    """Raise when the call should end: its time is over, nobody waits for it, or (a stream) the server stops."""
     call = _call.get()
     if time.monotonic() >= call.ends_at:
         raise DeadlineExceeded(Reason.DEADLINE_EXCEEDED, "The time for the call ran out.")
     if call.context is not None and not call.context.is_active():
         raise Cancelled(Reason.CANCELLED, "The caller gave up.")
+    if call.stopping is not None and call.stopping.is_set():
+        raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The service is stopping; go on with another.", retry_after=1.0)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 import math
+from threading import Event
 import time
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,9 @@ from learndock.serving.application import Authenticator
 from learndock.status import to_status
 
 _log = logging.getLogger("learndock.rpc")
+
+# gRPC tells "no deadline" by one that is years away, in seconds.
+_FAR_AWAY = 1e9
 
 
 @dataclass(frozen=True)
@@ -162,16 +166,20 @@ def _abort(context: grpc.ServicerContext, error: LearndockError) -> None:
     context.abort_with_status(rpc_status.to_status(to_status(error)))
 
 
-@contextmanager
-def timed(call: Call) -> Iterator[None]:
-    """State the deadline; a unary call without one gets the default."""
-    given = call.context.time_remaining()
-    if given is None or given > 1e9:  # gRPC tells "none" by a time far away
-        given = caller.DEFAULT_DEADLINE if call.unary else math.inf
-    known = caller.served()
-    caller.enter(caller.ServedCall(request_id=known.request_id, ends_at=time.monotonic() + given, context=call.context))
-    caller.check_active()
-    yield
+def timed(stopping: Event) -> Layer:
+    """Layer that states the deadline: a unary call without one gets the default, a stream ends with the server."""
+
+    @contextmanager
+    def layer(call: Call) -> Iterator[None]:
+        given = call.context.time_remaining()
+        if given is None or given > _FAR_AWAY:
+            given = caller.DEFAULT_DEADLINE if call.unary else math.inf
+        ends_at = time.monotonic() + given
+        caller.enter(replace(caller.served(), ends_at=ends_at, stopping=None if call.unary else stopping))
+        caller.check_active()
+        yield
+
+    return layer
 
 
 def limited(limits: Mapping[str, int]) -> Layer:
@@ -207,13 +215,5 @@ def _enter_as_caller(call: Call, authenticator: Authenticator) -> None:
     scheme, _, token = call.metadata.get("authorization", "").partition(" ")
     if token and scheme.lower() != "bearer":
         raise errors.Unauthenticated(Reason.TOKEN_INVALID, "Only 'authorization: Bearer TOKEN' is understood.")
-    known = caller.served()
-    caller.enter(
-        caller.ServedCall(
-            principal=authenticator.authenticate(token) if token else ANONYMOUS,
-            token=token,
-            request_id=known.request_id,
-            ends_at=known.ends_at,
-            context=call.context,
-        )
-    )
+    principal = authenticator.authenticate(token) if token else ANONYMOUS
+    caller.enter(replace(caller.served(), principal=principal, token=token))

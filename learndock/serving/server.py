@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -33,9 +34,11 @@ class RunningServer:
     address: str
     _server: grpc.Server
     _health: health.HealthServicer
+    _stopping: Event
 
     def stop(self, grace: float) -> None:
-        """Refuse new calls, let those at work end within `grace` seconds, then cut them off."""
+        """Refuse new calls, end streams, let calls at work end within `grace` seconds, then cut them off."""
+        self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
 
@@ -61,6 +64,7 @@ def start(
         for application in applications
         for servicer in application.servicers
     }
+    stopping = Event()
     server = grpc.server(
         ThreadPoolExecutor(max_threads, thread_name_prefix="rpc"),
         interceptors=[
@@ -68,7 +72,7 @@ def start(
                 [
                     interceptors.recorded,
                     interceptors.reported,
-                    interceptors.timed,
+                    interceptors.timed(stopping),
                     interceptors.admitted(authenticator, least_roles(names)),
                     interceptors.limited(limits),
                 ]
@@ -84,7 +88,7 @@ def start(
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     address = _listen(server, listen)
     server.start()
-    return RunningServer(address, server, health_servicer)
+    return RunningServer(address, server, health_servicer, stopping)
 
 
 def _options() -> list[tuple[str, int]]:

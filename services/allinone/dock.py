@@ -146,11 +146,14 @@ class _Building:
         return self._serve(self._applications, listen, _PUBLIC_THREADS)
 
     def stop(self) -> None:
-        """End everything, the public server first."""
-        for running in reversed(self._servers):
+        """End everything: the public server, what runs beside, then the private servers."""
+        servers = self._servers[::-1]
+        for running in servers[:1]:
             running.stop(_DRAIN_SECONDS)
         for worker in self._workers():
             worker.stop(_DRAIN_SECONDS)
+        for running in servers[1:]:
+            running.stop(_DRAIN_SECONDS)
         for application in reversed(self._applications):
             application.close()
         if self._identity is not None:

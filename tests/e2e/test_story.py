@@ -133,14 +133,8 @@ STAT_HEAD = b'{"beta":[1.0],"gamma":0.1,"type":"RKMETableSpecification","z":'
         ({"learnware.yaml": None}, Reason.MANIFEST_INVALID),
         ({"learnware.yaml": BAD_MANIFEST}, Reason.MANIFEST_INVALID),
         ({"semantic_specification.json": b"{}"}, Reason.SEMANTIC_INVALID),
-        (
-            {STAT: STAT_HEAD + b"[[NaN]]}"},
-            Reason.SPECIFICATION_INVALID,
-        ),
-        (
-            {STAT: STAT_HEAD + b"[[1.0]]}"},
-            Reason.SPECIFICATION_INVALID,
-        ),
+        ({STAT: STAT_HEAD + b"[[NaN]]}"}, Reason.NOT_FINITE),
+        ({STAT: STAT_HEAD + b"[[1.0]]}"}, Reason.SPECIFICATION_INVALID),
         ({STAT: None}, Reason.SPECIFICATION_INVALID),
     ],
     ids=["no manifest", "os.system", "no semantics", "NaN", "other dimension", "no specification"],

@@ -157,3 +157,22 @@ def test_every_error_class_survives_the_wire(error_class: type[errors.LearndockE
         error.resource,
         error.retry_after,
     )
+
+
+def test_streams_end_when_the_server_stops() -> None:
+    endless = Servicer("learndock.v1.StorageService", Endless(), add_StorageServiceServicer_to_server)
+    with serve(Application(name="probe", servicers=(endless,))) as running:
+        changes = StorageServiceStub(running.channel_as(Role.SERVICE)).WatchChanges(pb.WatchChangesRequest())
+        assert next(changes).sequence == 1
+    with pytest.raises((errors.Unavailable, errors.Cancelled)):
+        list(changes)
+
+
+class Endless(StorageServiceServicer):
+    """Tells changes for ever."""
+
+    def WatchChanges(self, request: pb.WatchChangesRequest, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield pb.WatchChangesResponse(sequence=1)
+        while True:
+            caller.check_active()
+            time.sleep(0.01)
