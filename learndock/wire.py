@@ -198,7 +198,7 @@ def semantic_to_message(semantic: SemanticSpecification) -> pb.SemanticSpecifica
 
 
 def semantic_from_message(message: pb.SemanticSpecification) -> SemanticSpecification:
-    """Semantic specification of a message. Words are checked by `learndock.package.semantic.check`, not here."""
+    """Semantic specification of a message; its words are checked by `learndock.package.semantic.check_semantic`."""
     return SemanticSpecification(
         name=message.name,
         description=message.description,

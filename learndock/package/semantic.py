@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 import json
+import re
 
 from learndock.errors import FieldViolation, InvalidInput, Reason
 from learndock.learnware import VOCABULARY, FeatureSpace, SemanticSpecification
@@ -17,6 +18,8 @@ MAX_DIMENSION = 16_384
 MAX_FEATURE_DESCRIPTION = 1_000
 
 _ROOT = "semantic_specification"
+# Line breaks and tabs are fine.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TYPES = {
     "Data": "Class",
     "Task": "Class",
@@ -95,6 +98,9 @@ def _faults(semantic: SemanticSpecification) -> Iterator[tuple[str, str]]:
         yield "name", f"The name must have 1 to {MAX_NAME} characters."
     if len(semantic.description) > MAX_DESCRIPTION:
         yield "description", f"The description must have at most {MAX_DESCRIPTION} characters."
+    for field, text in (("name", semantic.name), ("description", semantic.description)):
+        if _CONTROL.search(text):
+            yield field, f"The {field} must hold no control characters."
     for key in ("Data", "Task", "Library", "License", "Model"):
         word = getattr(semantic, key.lower())
         if word not in VOCABULARY[key]:

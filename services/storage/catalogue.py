@@ -216,7 +216,7 @@ def purge_deleted(session: Session, window: timedelta) -> int:
     return len(ids)
 
 
-def new_package(learnware_id: str, sha256: str, size_bytes: int, format_class: FormatClass) -> LearnwareVersion:
+def new_package(learnware_id: str, sha256: str, size_bytes: int, format_class: FormatClass | None) -> LearnwareVersion:
     """An UPLOADED version before it has a number."""
     return LearnwareVersion(
         learnware_id=learnware_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 import threading
 import time
 
@@ -62,8 +63,8 @@ def latest_sequence(session: Session) -> int:
 class ChangeFeed:
     """Lets followers wait for changes.
 
-    Changes of this process are announced; those of other processes on the same database are seen by looking again
-    every `poll_seconds`.
+    Changes of this process are heard of at once; those of other processes on the same database are seen by looking
+    again every `poll_seconds`.
     """
 
     def __init__(self, database: Database, poll_seconds: float) -> None:
@@ -71,8 +72,12 @@ class ChangeFeed:
         self._poll_seconds = poll_seconds
         self._changed = threading.Condition()
 
-    def announce(self) -> None:
-        """Wake the followers; call it when a transaction with changes has been committed."""
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Session for one transaction that changes the catalogue: one at a time, and heard of once committed."""
+        with self._database.write() as session:
+            store.hold_writers(session)
+            yield session
         with self._changed:
             self._changed.notify_all()
 

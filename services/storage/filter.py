@@ -97,8 +97,8 @@ def compile_filter(text: str) -> tuple[Condition, ...]:
     InvalidInput
         FILTER_INVALID: the filter does not parse, or names an unknown field.
     """
-    if len(text) > MAX_FILTER:
-        raise _invalid(f"A filter has at most {MAX_FILTER} characters.")
+    if len(text) > MAX_FILTER or "\0" in text:
+        raise _invalid(f"A filter has at most {MAX_FILTER} characters, none of them NUL.")
     tokens = _tokens(text)
     if not tokens:
         return ()

@@ -15,7 +15,7 @@ class Table(DeclarativeBase):
 
 
 class CounterRow(Table):
-    """The last number given out under a name. Its lock puts writers in order."""
+    """The last number given out under a name. The rows' locks put writers in order."""
 
     __tablename__ = "counters"
 

@@ -60,10 +60,8 @@ class AnsweredRequests:
         Aborted
             REQUEST_ID_REUSED.
         """
-        with self._database.write() as session:
-            response = self._once(session, principal, request, response_type, make)
-        self._feed.announce()
-        return response
+        with self._feed.transaction() as session:
+            return self._once(session, principal, request, response_type, make)
 
     def _once(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grpc
 from sqlalchemy.orm import Session
@@ -122,7 +121,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         """Change a learnware."""
         fields = messages.changed_fields(request.learnware, request.update_mask)
         changed = messages.change_from_message(request.learnware)
-        with self._changing() as session:
+        with self._feed.transaction() as session:
             learnware = catalogue.update_learnware(session, caller.current(), changed, fields)
         return pb.UpdateLearnwareResponse(learnware=learnware_to_message(learnware))
 
@@ -138,7 +137,7 @@ class StorageServicer(rpc.StorageServiceServicer):
 
     def UndeleteLearnware(self, request: pb.UndeleteLearnwareRequest, context: Context) -> pb.UndeleteLearnwareResponse:
         """Restore a learnware."""
-        with self._changing() as session:
+        with self._feed.transaction() as session:
             learnware = catalogue.undelete_learnware(session, caller.current(), request.learnware_id)
         return pb.UndeleteLearnwareResponse(learnware=learnware_to_message(learnware))
 
@@ -186,7 +185,7 @@ class StorageServicer(rpc.StorageServiceServicer):
     def RecordVerdict(self, request: pb.RecordVerdictRequest, context: Context) -> pb.RecordVerdictResponse:
         """Move a version."""
         verdict = messages.verdict_from_message(request)
-        with self._changing() as session:
+        with self._feed.transaction() as session:
             version = record_verdict(session, caller.current(), request.learnware_id, request.version, verdict)
         return pb.RecordVerdictResponse(version=version_to_message(version))
 
@@ -207,9 +206,3 @@ class StorageServicer(rpc.StorageServiceServicer):
         """Tell what is wrong."""
         for fault in self._integrity.run(read_packages=request.read_packages):
             yield messages.fault_to_message(fault)
-
-    @contextmanager
-    def _changing(self) -> Iterator[Session]:
-        with self._database.write() as session:
-            yield session
-        self._feed.announce()

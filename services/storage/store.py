@@ -25,12 +25,14 @@ from services.storage.models import ContentRow, CounterRow, LearnwareRow, Versio
 LEARNWARE_NUMBERS = "learnware"
 
 
+def hold_writers(session: Session) -> None:
+    """Let other writers wait until this transaction ends: what it reads stays true, and numbers have no gap."""
+    session.execute(select(CounterRow).order_by(CounterRow.name).with_for_update())
+
+
 def next_number(session: Session, name: str) -> int:
-    """The next number of a counter; other writers wait until this transaction ends, so no number is skipped."""
-    row = session.get(CounterRow, name, with_for_update=True)
-    if row is None:
-        row = CounterRow(name=name, value=0)
-        session.add(row)
+    """The next number of a counter, in a transaction that holds the writers."""
+    row = session.get_one(CounterRow, name)
     row.value += 1
     session.flush()
     return row.value

@@ -19,6 +19,7 @@ from services.storage.models import VersionRow
 
 _MAX_REASON = 1000
 _MAX_VALIDATION_ID = 64
+_MAX_FENCE = 2**63 - 1  # what a database's integer holds
 _FINAL = (VersionState.VERIFIED, VersionState.REJECTED)
 _KINDS = {
     VersionState.UPLOADED: pb.CHANGE_KIND_VERSION_UPLOADED,
@@ -105,6 +106,8 @@ def _check_fields(session: Session, version: LearnwareVersion, verdict: Verdict)
             f"A validation's id has at most {_MAX_VALIDATION_ID} characters.",
             field="validation_id",
         )
+    if verdict.fence > _MAX_FENCE:
+        raise InvalidInput(Reason.FIELD_INVALID, f"A fencing number is at most {_MAX_FENCE}.", field="fence")
     if verdict.atom_outputs is None:
         return
     stored, _ = store.contents_of(session, version.learnware_id, version.version)

@@ -235,25 +235,6 @@ def test_several_writers_leave_no_gap(storage: Storage) -> None:
     assert storage.faults() == []
 
 
-def test_a_second_stream_waits_for_the_first(storage: Storage) -> None:
-    upload = storage.ann.StartUpload(pb.StartUploadRequest(size_bytes=6)).upload
-    release = threading.Event()
-    began = threading.Event()
-
-    def slow() -> Iterator[pb.WriteUploadRequest]:
-        yield pb.WriteUploadRequest(upload_id=upload.upload_id, offset=0, data=b"abc")
-        began.set()
-        release.wait(30)
-
-    first = threading.Thread(target=lambda: storage.ann.WriteUpload(slow()))
-    first.start()
-    began.wait(30)
-    threading.Timer(0.2, release.set).start()
-    second = iter([pb.WriteUploadRequest(upload_id=upload.upload_id, offset=3, data=b"def")])
-    assert storage.ann.WriteUpload(second).upload.committed_bytes == 6
-    first.join(30)
-
-
 def test_a_message_over_the_limit_is_told(storage: Storage) -> None:
     request = pb.ListLearnwaresRequest(filter="x" * (5 * MIB))
     with pytest.raises(errors.ResourceExhausted) as caught:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 import hashlib
 from pathlib import Path
+import threading
+import time
 
 import pytest
 
@@ -215,3 +217,21 @@ def test_a_new_version_means_what_its_learnware_means(storage: Storage) -> None:
         storage.submit(storage.bob, package("2"), learnware_id=learnware_id)
     assert denied.value.reason is Reason.NOT_OWNER
     assert len(storage.files()) == 1
+
+
+def test_a_second_stream_waits_for_the_first(storage: Storage) -> None:
+    upload = storage.ann.StartUpload(pb.StartUploadRequest(size_bytes=6)).upload
+    release = threading.Event()
+
+    def slow() -> Iterator[pb.WriteUploadRequest]:
+        yield pb.WriteUploadRequest(upload_id=upload.upload_id, offset=0, data=b"abc")
+        release.wait(30)
+
+    first = threading.Thread(target=lambda: storage.ann.WriteUpload(slow()))
+    first.start()
+    while not any(path.stat().st_size == 3 for path in storage.files()):  # until the service has begun to write
+        time.sleep(0.01)
+    threading.Timer(0.2, release.set).start()
+    second = iter([pb.WriteUploadRequest(upload_id=upload.upload_id, offset=3, data=b"def")])
+    assert storage.ann.WriteUpload(second).upload.committed_bytes == 6
+    first.join(30)

@@ -117,6 +117,8 @@ def test_what_is_not_strict_json_is_refused(data: bytes) -> None:
         ({"name": ""}, {"name"}),
         ({"name": "x" * 101}, {"name"}),
         ({"description": "x" * 10_001}, {"description"}),
+        ({"description": "two\nlines"}, set()),
+        ({"name": "bell\x07", "description": "\0"}, {"name", "description"}),
         ({"data": "Sound"}, {"data"}),
         ({"license": "WTFPL", "library": "JAX"}, {"license", "library"}),
         ({"scenarios": ()}, {"scenarios"}),

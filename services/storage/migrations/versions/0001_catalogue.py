@@ -9,11 +9,12 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
-    op.create_table(
+    counters = op.create_table(
         "counters",
         sa.Column("name", sa.String(32), primary_key=True),
         sa.Column("value", sa.BigInteger, nullable=False),
     )
+    op.bulk_insert(counters, [{"name": "change", "value": 0}, {"name": "learnware", "value": 0}])
     op.create_table(
         "learnwares",
         sa.Column("learnware_id", sa.String(8), primary_key=True),
