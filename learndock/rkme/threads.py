@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from threadpoolctl import threadpool_limits
+import torch
 
 # BLAS has one setting for the process: if two saved and restored it at once, one would lose its pin, or leave it.
 _TURN = RLock()
@@ -15,9 +16,9 @@ _PATIENCE_SECONDS = 0.5
 
 @contextmanager
 def one_thread(waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold BLAS and OpenMP to one thread; what was set before comes back afterwards.
+    """Hold BLAS, OpenMP and torch to one thread; what was set before comes back afterwards.
 
-    Those who need it take turns.
+    Those who need it take turns. Threads that are started inside are held too.
 
     Parameters
     ----------
@@ -27,7 +28,18 @@ def one_thread(waiting: Callable[[], None]) -> Iterator[None]:
     while not _TURN.acquire(timeout=_PATIENCE_SECONDS):
         waiting()
     try:
-        with threadpool_limits(limits=1):
+        with _torch_on_one_thread(), threadpool_limits(limits=1):
             yield
     finally:
         _TURN.release()
+
+
+@contextmanager
+def _torch_on_one_thread() -> Iterator[None]:
+    # threadpoolctl does not see the BLAS inside torch, nor does it reach threads that torch has not yet set up.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
