@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 import os
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 import torch
 
 from learndock.encoders.encoder import Progress, Vectors
+from learndock.rkme.threads import one_thread
 
 _Batch = TypeVar("_Batch")
 
@@ -33,33 +34,30 @@ def encode_batches(
     count
         Items in all batches together, for `progress`.
     progress
-        Told the stage "encode" and the share that is done; may raise to stop.
+        Told the stage "encode" and the share that is done (and "wait" while others have the cores); may raise to stop.
     """
+    with one_thread(waiting=lambda: progress("wait", 0.0)):
+        return np.concatenate(list(_in_order(batches, encode, count=count, progress=progress)))
+
+
+def _in_order(
+    batches: Iterable[_Batch], encode: Callable[[_Batch], Vectors], *, count: int, progress: Progress
+) -> Iterator[Vectors]:
     workers = os.cpu_count() or 1
-    done: list[Vectors] = []
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
     pending: deque[Future[Vectors]] = deque()
-
-    def collect() -> None:
-        done.append(pending.popleft().result())
-        progress("encode", sum(map(len, done)) / count)
-
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=_keep_to_one_thread)
+    remaining, done = iter(batches), 0
     try:
-        for batch in batches:
-            pending.append(pool.submit(_without_gradients, encode, batch))
-            if len(pending) > workers:
-                collect()
-        while pending:
-            collect()
+        while True:
+            for batch in islice(remaining, workers + 1 - len(pending)):
+                pending.append(pool.submit(_without_gradients, encode, batch))
+            if not pending:
+                return
+            yield (vectors := pending.popleft().result())
+            done += len(vectors)
+            progress("encode", done / count)
     finally:
         pool.shutdown(cancel_futures=True)
-    return np.concatenate(done)
-
-
-def _keep_to_one_thread() -> None:
-    # On its first use in a thread torch sets that thread's OpenMP limit; ours must come after it.
-    torch.get_num_threads()
-    threadpool_limits(limits=1, user_api="openmp")
 
 
 def _without_gradients(encode: Callable[[_Batch], Vectors], batch: _Batch) -> Vectors:
