@@ -18,6 +18,8 @@ from learndock.sandbox.guest.framing import FrameError, Header, Value, decode, e
 PACKAGE, ENVIRONMENT = "/sandbox/package", "/sandbox/environment"
 MAX_OUTPUT_BYTES = 256 * MIB
 _GOODBYE_SECONDS = 2.0
+_MOST_MEMORY_BYTES = 2**50
+_METHODS = frozenset(("predict", "fit", "finetune"))
 _START = (
     "import sys;"
     f" sys.path[:0] = ['/sandbox', '/sandbox/guest/shim', {ENVIRONMENT!r}];"
@@ -74,7 +76,7 @@ class ModelProcess:
         )
         self.input_shape = self._shape(reply, "input_shape")
         self.output_shape = self._shape(reply, "output_shape")
-        self.methods = frozenset(name for name in _strings(reply.get("methods")))
+        self.methods = _METHODS.intersection(_strings(reply.get("methods")))
 
     @classmethod
     def start(
@@ -161,7 +163,7 @@ class ModelProcess:
         container, seconds = reply.get("container"), reply.get("seconds")
         if len(values) != 1 or not isinstance(container, str) or not isinstance(seconds, float):
             raise self._broken("The model's answer is not a prediction.")
-        return Prediction(values[0], container[:80], seconds)
+        return Prediction(values[0], _one_line(container)[:80], seconds)
 
     def fit(self, X: Value, y: Value, timeout: float | None = None) -> None:  # noqa: N803
         """Train the model; its new state lasts as long as the process."""
@@ -213,7 +215,7 @@ class ModelProcess:
 
     def _checked(self, reply: Header) -> Header:
         peak = reply.get("peak_memory_bytes")
-        if type(peak) is int and peak > self._peak_memory_bytes:
+        if type(peak) is int and self._peak_memory_bytes < peak < _MOST_MEMORY_BYTES:
             self._peak_memory_bytes = peak
         if reply.get("status") == "ok":
             return reply

@@ -19,9 +19,7 @@ MAX_HEADER_BYTES = 1024 * 1024
 MAX_VALUES = 2
 MAX_AXES = 8
 MAX_TEXTS = 65_536
-DTYPES = frozenset(
-    ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8"),
-)
+DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
 
 Value = NDArray[Any] | list[str]
 Header = dict[str, Any]
