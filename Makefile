@@ -16,7 +16,7 @@ help: ## print this list
 setup: ## make the environment .venv as requirements.lock says; does nothing when it is up to date
 	@$(PYTHON) -m tools.environment setup
 
-lock: setup ## resolve pyproject.toml anew into requirements.lock
+lock: setup ## resolve pyproject.toml into requirements.lock, keeping the versions that still fit
 	$(BIN)/python -m tools.environment lock
 
 protos: setup ## generate learndock/v1 from protos/

@@ -55,8 +55,8 @@ def setup() -> None:
 
 
 def lock() -> None:
-    """Resolve pyproject.toml into requirements.lock, for every extra."""
-    options = ["--all-extras", "--upgrade", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    """Resolve pyproject.toml into requirements.lock, for every extra; versions in it stay where they still fit."""
+    options = ["--all-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
     _uv("pip", "compile", "pyproject.toml", *options, "--output-file", str(LOCK))
     # A local version such as 2.13.0+cpu exists on few machines; the plain one admits it too.
     LOCK.write_text(re.sub(r"(==[^\s+]+)\+\S+", r"\1", LOCK.read_text()))
