@@ -57,8 +57,10 @@ def setup() -> None:
 def lock() -> None:
     """Resolve pyproject.toml into requirements.lock, for every extra; versions in it stay where they still fit."""
     options = ["--all-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet"]
+    # uv would keep to torch's plain version, which needs CUDA, instead of looking for the local build 2.13.0+cpu.
+    LOCK.write_text(re.sub(r"^torch==.*\n", "", LOCK.read_text(), flags=re.MULTILINE))
     _uv("pip", "compile", "pyproject.toml", *options, "--output-file", str(LOCK))
-    # A local version such as 2.13.0+cpu exists on few machines; the plain one admits it too.
+    # The local version exists on few machines; the plain one admits it too.
     LOCK.write_text(re.sub(r"(==[^\s+]+)\+\S+", r"\1", LOCK.read_text()))
 
 
