@@ -32,13 +32,13 @@ CODES: dict[type[LearndockError], grpc.StatusCode] = {
 
 _CLASSES = {code: error_class for error_class, code in CODES.items()}
 
-# Reasons for statuses that gRPC itself makes, which carry no details.
-_BARE_REASONS = {
+BARE_REASONS = {
     grpc.StatusCode.UNAVAILABLE: Reason.SERVICE_UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: Reason.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED: Reason.CANCELLED,
     grpc.StatusCode.UNIMPLEMENTED: Reason.UNIMPLEMENTED,
 }
+"""Reasons for statuses that gRPC itself makes, which carry no details."""
 
 
 def to_status(error: LearndockError) -> status_pb2.Status:
@@ -98,7 +98,7 @@ def _with_details(error_class: type[LearndockError], message: str, status: statu
 def _bare_reason(code: grpc.StatusCode, message: str) -> Reason:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # gRPC's own two uses of it differ by their text only
         return Reason.MESSAGE_TOO_LARGE if "message larger than max" in message else Reason.TOO_MANY_REQUESTS
-    return _BARE_REASONS.get(code, Reason.INTERNAL)
+    return BARE_REASONS.get(code, Reason.INTERNAL)
 
 
 def _reason(word: str) -> Reason:
@@ -106,6 +106,10 @@ def _reason(word: str) -> Reason:
         return Reason(word)
     except ValueError:  # a newer server may know reasons that this client does not
         return Reason.INTERNAL
+
+
+def _code(error: LearndockError) -> grpc.StatusCode:
+    return next(CODES[error_class] for error_class in type(error).__mro__ if error_class in CODES)
 
 
 def _number(code: grpc.StatusCode) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from learndock import errors
 from learndock.errors import LearndockError, Reason
-from learndock.status import CODES
+from learndock.status import BARE_REASONS, CODES
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("learndock", "services")
@@ -49,20 +49,39 @@ def classes_by_reason() -> Mapping[Reason, set[type[LearndockError]]]:
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
-                for error_class, reason in _constructions(node):
+                for error_class, reason in [*_constructions(node), *_initialisations(node)]:
                     found[reason].add(error_class)
+    for code, reason in BARE_REASONS.items():
+        found[reason].update(error_class for error_class, its_code in CODES.items() if its_code is code)
     return found
 
 
 def _constructions(node: ast.AST) -> Iterator[tuple[type[LearndockError], Reason]]:
-    if not isinstance(node, ast.Call):
+    """`InvalidInput(Reason.FIELD_INVALID, ...)`."""
+    error_class = _error_class(node.func) if isinstance(node, ast.Call) else None
+    if error_class is not None and isinstance(node, ast.Call) and node.args:
+        for reason in _reasons(node.args[0]):
+            yield error_class, reason
+
+
+def _initialisations(node: ast.AST) -> Iterator[tuple[type[LearndockError], Reason]]:
+    """`super().__init__(Reason.MODEL_FAILED, ...)` in a class that makes one of the errors more special."""
+    if not isinstance(node, ast.ClassDef):
         return
-    error_class = getattr(errors, _last_name(node.func), None)
-    if not (isinstance(error_class, type) and issubclass(error_class, LearndockError) and node.args):
-        return
-    for part in ast.walk(node.args[0]):
+    for error_class in filter(None, map(_error_class, node.bases)):
+        for reason in _reasons(node):
+            yield error_class, reason
+
+
+def _error_class(node: ast.AST) -> type[LearndockError] | None:
+    found = getattr(errors, _last_name(node), None)
+    return found if isinstance(found, type) and issubclass(found, LearndockError) else None
+
+
+def _reasons(node: ast.AST) -> Iterator[Reason]:
+    for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and _last_name(part.value) == "Reason":
-            yield error_class, Reason(part.attr)
+            yield Reason(part.attr)
 
 
 def _last_name(node: ast.AST) -> str:
