@@ -125,9 +125,11 @@ class ModelProcess:
             raise
         try:
             return cls(process, model, load_timeout, release)
-        except BaseException:
+        except BaseException as error:
             _end(process)
             release()
+            if isinstance(error, ModelFault):  # what it printed last comes out only now
+                raise ModelFault(error.kind, error.message, process.log_tail()) from error
             raise
 
     @property

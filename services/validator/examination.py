@@ -128,8 +128,8 @@ class Examination:
             return self._observe(self._model, semantic, inspection)
         finally:
             if self._model is not None:
-                self._report = replace(self._report, log_tail=self._report.log_tail or self._model.log_tail)
                 self._model.close()
+                self._report = replace(self._report, log_tail=self._model.log_tail)
 
     def _adopt(self, model: ModelProcess) -> None:
         with self._lock:

@@ -56,7 +56,7 @@ class Follower:
         while not self._stopping.is_set():
             Retrying(
                 retry=retry_always,
-                wait=wait_exponential_jitter(initial=0.1, max=5.0),
+                wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
                 stop=stop_when_event_set(self._stopping),
                 sleep=sleep_using_event(self._stopping),
                 before_sleep=_log_failure,

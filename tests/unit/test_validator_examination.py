@@ -58,7 +58,11 @@ FAULTY = {
     "ends": ({"predict": "os._exit(5)"}, "predicts_atoms", "EXITED"),
     "ends at load": ({"init": "raise SystemExit(0)"}, "loads", "RAISED: SystemExit"),
     "loops": ({"predict": "while True: pass"}, "predicts_atoms", "TIMED_OUT"),
-    "eats memory": ({"predict": "held = []\nwhile True: held.append(np.ones(2**20))"}, "predicts_atoms", "OUT_OF_MEMORY"),
+    "eats memory": (
+        {"predict": "held = []\nwhile True: held.append(np.ones(2**20))"},
+        "predicts_atoms",
+        "OUT_OF_MEMORY",
+    ),
     "opens a socket": (
         {"predict": "import socket\nsocket.create_connection(('1.1.1.1', 80), 2)"},
         "predicts_atoms",
@@ -70,7 +74,10 @@ FAULTY = {
         "Read-only file system",
     ),
     "speaks on the wire": (
-        {"predict": "for fd in range(3, 16):\n    try: os.write(fd, b'garbage' * 100)\n    except OSError: pass\n" + GOOD_PREDICT},
+        {
+            "predict": "for fd in range(3, 16):\n    try: os.write(fd, b'garbage' * 100)\n    except OSError: pass\n"
+            + GOOD_PREDICT
+        },
         "predicts_atoms",
         "PROTOCOL",
     ),
@@ -94,7 +101,11 @@ FAULTY = {
         "output_values",
         "outside of 0 to 1",
     ),
-    "throws dice": ({"predict": "return np.random.default_rng().random((len(X), 2))"}, "repeatable", "different outputs"),
+    "throws dice": (
+        {"predict": "return np.random.default_rng().random((len(X), 2))"},
+        "repeatable",
+        "different outputs",
+    ),
     "looks at its neighbours": (
         {"predict": "return np.arange(2.0 * len(X)).reshape(-1, 2)"},
         "row_order",
