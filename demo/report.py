@@ -16,7 +16,7 @@ from demo.users import OWN_LABELS, Outcome
 NOTES = """\
 Accuracy for digits and wine, R² for patients, on rows that no owner saw; [bold]bold[/] is what the dock advises.
 Random is the mean of all learnwares for that kind of data. To search, users sent their specification and no row. Only
-for predictions made in the dock, which they asked for, did they send rows; dock.reuse(..., where='local') needs none.
+for predictions made in the dock, which they asked for, did they send rows; dock.reuse(..., where='local') sends none.
 """
 NEXT = """\
 Next: [bold]make up[/] starts a dock that keeps its data. README.md has the first commands to try on it, examples/ has \
