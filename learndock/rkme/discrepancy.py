@@ -28,7 +28,7 @@ def mmd2(a: Specification, b: Specification, kernel: Kernel) -> float:
 
 
 def compare(a: Specification, b: Specification) -> float:
-    """Squared maximum mean discrepancy of a pair in the kernel of its own atoms, after robust scaling; >= 0.
+    """Squared maximum mean discrepancy of a pair in the kernel of its own atoms, after levelled scaling; >= 0.
 
     Raises
     ------
@@ -42,10 +42,10 @@ def compare(a: Specification, b: Specification) -> float:
 
 
 def pair_kernel(a: Specification, b: Specification) -> tuple[Kernel, RobustScaler]:
-    """Median-rule kernel and scaler of a pair's own atoms, for comparing two specifications outside any dock."""
+    """Median-rule kernel and levelled scaler of a pair's own atoms, for comparing outside any dock."""
     check_comparable(a, b)
     atoms = np.concatenate([a.atoms, b.atoms])
-    scaler = RobustScaler.fit(atoms)
+    scaler = RobustScaler.levelled(atoms)
     gamma = median_gamma(scaler.transform(atoms), generator=np.random.default_rng(0))
     return Kernel((gamma,)), scaler
 

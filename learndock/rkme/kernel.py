@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,13 @@ _QUARTILES_OF_NORMAL = 1.349
 _TWENTIETHS_OF_NORMAL = 3.290
 # A column whose quartiles are this much nearer than its outer quantiles tell is mostly one value.
 _MOSTLY_ONE_VALUE = 0.1
+# No column is taken to vary less than this share of what columns usually vary, where data of many sources is compared.
+LEAST_SPREAD = 0.25
+# Kernel values computed at a time: intermediate results of 512 KiB stay in the processor's cache.
+_BLOCK_VALUES = 2**16
+# Squarings that replace an exponential at most, and how near a ratio of gammas must be to a power of two.
+_MAX_SQUARINGS = 4
+_EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,39 @@ class Kernel:
 
     def of_squared_distances(self, d2: NDArray[np.float64]) -> NDArray[np.float64]:
         """Kernel values of squared distances of any shape."""
-        total = np.exp(d2 * -self.gammas[0])
-        for gamma in self.gammas[1:]:
-            total += np.exp(d2 * -gamma)
-        return np.asarray(total / len(self.gammas))
+        flat = np.ascontiguousarray(d2, dtype=np.float64).reshape(-1)
+        total = np.empty_like(flat)
+        for start in range(0, len(flat), _BLOCK_VALUES):
+            block = slice(start, start + _BLOCK_VALUES)
+            self._fill(total[block], flat[block])
+        return total.reshape(np.shape(d2))
+
+    def _fill(self, total: NDArray[np.float64], d2: NDArray[np.float64]) -> None:
+        total[:] = 0.0
+        values = np.empty_like(d2)
+        for gamma, squarings in self._steps:
+            if squarings is None:
+                np.multiply(d2, -gamma, out=values)
+                np.exp(values, out=values)
+            else:
+                for _ in range(squarings):
+                    np.multiply(values, values, out=values)
+            total += values
+        total /= len(self.gammas)
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[float, int | None], ...]:
+        """The gammas, ascending, each with how often the values before it are squared; None for an exponential.
+
+        exp(-2g d2) is the square of exp(-g d2), and squaring is many times cheaper.
+        """
+        ascending = sorted(self.gammas)
+        steps: list[tuple[float, int | None]] = [(ascending[0], None)]
+        for before, gamma in pairwise(ascending):
+            doublings = log2(gamma / before)
+            whole = abs(doublings - round(doublings)) < _EQUAL and round(doublings) <= _MAX_SQUARINGS
+            steps.append((gamma, round(doublings) if whole else None))
+        return tuple(steps)
 
 
 def squared_distances(x: Rows, y: Rows) -> NDArray[np.float64]:
@@ -60,7 +99,9 @@ def squared_distances(x: Rows, y: Rows) -> NDArray[np.float64]:
     shift = np.asarray(y, dtype=np.float64).mean(axis=0)
     a = np.asarray(x, dtype=np.float64) - shift
     b = np.asarray(y, dtype=np.float64) - shift
-    d2 = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
+    d2 = a @ (-2.0 * b.T)
+    d2 += np.einsum("ij,ij->i", a, a)[:, None]
+    d2 += np.einsum("ij,ij->i", b, b)
     return np.asarray(np.maximum(d2, 0.0, out=d2))
 
 
@@ -91,6 +132,19 @@ class RobustScaler:
         scale = np.where(inner > np.maximum(floor, _MOSTLY_ONE_VALUE * outer), inner, outer)
         scale = np.where(scale > floor, scale, rows.std(axis=0))
         return cls(center=center, scale=np.where(scale > floor, scale, 1.0))
+
+    @classmethod
+    def levelled(cls, rows: Rows) -> RobustScaler:
+        """Scaler of `rows` [n, d] that does not blow up columns which hardly vary, such as a picture's border.
+
+        No varying column counts as narrower than `LEAST_SPREAD` of the median column's spread. This is the scaling with
+        which specifications of different sources are compared.
+        """
+        robust = cls.fit(rows)
+        varying = np.ptp(rows, axis=0) > 0
+        typical = float(np.median(robust.scale[varying])) if varying.any() else 1.0
+        scale = np.where(varying, np.maximum(robust.scale, LEAST_SPREAD * typical), typical)
+        return cls(center=robust.center, scale=scale)
 
     def transform(self, rows: Rows) -> NDArray[np.float64]:
         """Scaled rows, float64 [n, d]."""

@@ -18,11 +18,10 @@ from learndock.rkme.kernel import Kernel, RobustScaler, Rows, squared_distances
 from learndock.rkme.specification import Specification
 
 # Gaussians at these multiples of 1 / (own median squared distance), over these quantiles of the island's learnwares.
+# Widths are the median width doubled or halved: one exponential and some squarings then give all.
 # docs/decisions/0002-search-kernel.md tells what was tried.
 MULTIPLES = (1.0, 4.0)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
-# No column is taken to vary less than this share of what columns usually vary.
-LEAST_SPREAD = 0.25
 
 MAX_LANDMARKS = 256
 _SAMPLED_SPECIFICATIONS = 2000
@@ -48,7 +47,8 @@ class Profile:
     landmarks
         Scaled points that span the embedding, float64 [D, d].
     projection
-        W^(-1/2) of the landmarks' Gram matrix W, float64 [D, D'].
+        W^(-1/2) of the landmarks' Gram matrix W, rotated so that the learnwares vary most along the first coordinates,
+        float64 [D, D'].
     fitted_on
         Learnwares that the island had when this was fitted.
     fit_time
@@ -78,15 +78,16 @@ def fit(specifications: Sequence[Specification], *, number: int, fit_time: datet
     chosen = [specifications[i] for i in _sample(len(specifications), _SAMPLED_SPECIFICATIONS, generator)]
     pooled = np.concatenate([specification.atoms for specification in chosen]).astype(np.float64)
     pooled = pooled[_sample(len(pooled), _SAMPLED_ATOMS, generator)]
-    scaler = _fit_scaler(pooled)
+    scaler = RobustScaler.levelled(pooled)
     kernel = _fit_kernel(chosen, scaler)
     landmarks = _fit_landmarks(scaler.transform(pooled))
+    root = _inverse_root(kernel.gram(landmarks, landmarks))
     return Profile(
         number=number,
         scaler=scaler,
         kernel=kernel,
         landmarks=landmarks,
-        projection=_inverse_root(kernel.gram(landmarks, landmarks)),
+        projection=root @ _rotation(_projected(chosen, scaler, kernel, landmarks) @ root),
         fitted_on=len(specifications),
         fit_time=fit_time,
     )
@@ -98,20 +99,13 @@ def _sample(count: int, most: int, generator: np.random.Generator) -> NDArray[np
     return np.sort(generator.choice(count, size=most, replace=False))
 
 
-def _fit_scaler(atoms: NDArray[np.float64]) -> RobustScaler:
-    """Robust scaling that does not blow up columns which hardly vary, such as a picture's border."""
-    robust = RobustScaler.fit(atoms)
-    varying = np.ptp(atoms, axis=0) > 0
-    typical = float(np.median(robust.scale[varying])) if varying.any() else 1.0
-    scale = np.where(varying, np.maximum(robust.scale, LEAST_SPREAD * typical), typical)
-    return RobustScaler(center=robust.center, scale=scale)
-
-
 def _fit_kernel(specifications: Sequence[Specification], scaler: RobustScaler) -> Kernel:
     medians = [own_median(scaler.transform(s.atoms), s.weights) for s in specifications]
-    positive = [median for median in medians if median > 0]
-    widths = np.quantile(positive, QUANTILES) if positive else np.ones(1)
-    return Kernel(tuple(sorted({float(multiple / width) for multiple in MULTIPLES for width in widths})))
+    positive = [median for median in medians if median > 0] or [1.0]
+    typical = float(np.median(positive))
+    doublings = {round(float(np.log2(width / typical))) for width in np.quantile(positive, QUANTILES)}
+    widths = [typical * 2.0**exponent for exponent in doublings]
+    return Kernel(tuple(sorted({multiple / width for multiple in MULTIPLES for width in widths})))
 
 
 def own_median(atoms: Rows, weights: NDArray[np.float64]) -> float:
@@ -147,3 +141,17 @@ def _inverse_root(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(gram)
     kept = values > _SMALLEST_EIGENVALUE * values[-1]
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _projected(
+    specifications: Sequence[Specification], scaler: RobustScaler, kernel: Kernel, landmarks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """<mu, k(l, .)> of specifications and landmarks, float64 [n, D]."""
+    return np.stack([s.weights @ kernel.gram(scaler.transform(s.atoms), landmarks) for s in specifications])
+
+
+def _rotation(e: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthogonal [D', D']: principal axes of embeddings [n, D'], those of most variance first."""
+    centred = e - e.mean(axis=0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(vectors[:, ::-1])
