@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import hashlib
 import os
 from pathlib import Path
 import re
 import shutil
-from typing import BinaryIO, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from learndock.errors import DataLoss, NotFound, Reason, Unavailable
 
-_CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -80,6 +80,9 @@ class BlobStore(Protocol):
     def list_all(self) -> Iterator[Blob]:
         """All blobs, in no order."""
 
+    def url(self, sha256: str, lifetime: timedelta) -> str | None:
+        """Address that serves the bytes by GET without the dock, for a while; None where there is no such thing."""
+
 
 class FolderBlobs:
     """Blobs as files of a folder, `ab/cd/abcd...`; written aside, synced, then renamed."""
@@ -93,16 +96,16 @@ class FolderBlobs:
         """See `BlobStore.put`."""
         target = self._path(sha256)
         if target.exists():
-            _verify(path, sha256)
+            verify_file(path, sha256)
             os.utime(target)
             return
         aside = self._aside / uuid4().hex
         try:
             with path.open("rb") as source, aside.open("xb") as file:
-                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+                shutil.copyfileobj(source, file, CHUNK_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
-            _verify(aside, sha256)
+            verify_file(aside, sha256)
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.rename(target)
             for folder in (target.parent, target.parent.parent, self._root):
@@ -119,13 +122,13 @@ class FolderBlobs:
         try:
             file = self._path(sha256).open("rb")
         except FileNotFoundError:
-            raise NotFound(Reason.RESOURCE_UNKNOWN, f"There is no package {sha256}.", resource=sha256) from None
+            raise unknown_blob(sha256) from None
         with file:
             if offset:
                 file.seek(offset)
-                yield from iter(lambda: file.read(_CHUNK_BYTES), b"")
+                yield from iter(lambda: file.read(CHUNK_BYTES), b"")
             else:
-                yield from _verified(file, sha256)
+                yield from verified(iter(lambda: file.read(CHUNK_BYTES), b""), sha256)
 
     def stat(self, sha256: str) -> Blob | None:
         """See `BlobStore.stat`."""
@@ -144,10 +147,18 @@ class FolderBlobs:
             with suppress(FileNotFoundError):  # deleted meanwhile
                 yield _blob(path)
 
+    def url(self, sha256: str, lifetime: timedelta) -> None:
+        """See `BlobStore.url`: a folder has no addresses."""
+
     def _path(self, sha256: str) -> Path:
-        if not _SHA256.fullmatch(sha256):
-            raise ValueError(f"{sha256!r} is not a SHA-256")  # a fault of ours: callers' digests are checked before
-        return self._root / sha256[:2] / sha256[2:4] / sha256
+        return self._root / blob_name(sha256)
+
+
+def blob_name(sha256: str) -> str:
+    """Where a blob lies in its store: `ab/cd/abcd...`."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is not a SHA-256")  # a fault of ours: callers' digests are checked before
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
 def _blob(path: Path) -> Blob:
@@ -155,10 +166,11 @@ def _blob(path: Path) -> Blob:
     return Blob(path.name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
-def _verified(file: BinaryIO, sha256: str) -> Iterator[bytes]:
+def verified(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
+    """The pieces, the last of them only once the digest of all is found right; raises DataLoss otherwise."""
     digest = hashlib.sha256()
     held = b""
-    while piece := file.read(_CHUNK_BYTES):
+    for piece in pieces:
         if held:
             yield held
         digest.update(piece)
@@ -169,10 +181,16 @@ def _verified(file: BinaryIO, sha256: str) -> Iterator[bytes]:
         yield held
 
 
-def _verify(path: Path, sha256: str) -> None:
+def verify_file(path: Path, sha256: str) -> None:
+    """Raise DataLoss unless a file has the digest."""
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise _damaged(sha256)
+
+
+def unknown_blob(sha256: str) -> NotFound:
+    """The error for a blob that is not there."""
+    return NotFound(Reason.RESOURCE_UNKNOWN, f"There is no package {sha256}.", resource=sha256)
 
 
 def _damaged(sha256: str) -> DataLoss:

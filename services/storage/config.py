@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from learndock.serving.config import ServiceSettings
@@ -17,6 +17,20 @@ class Settings(ServiceSettings):
 
     data_dir: Path = Field(default=Path("dock/storage"), description="Folder for packages, uploads and the database.")
     database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")
+    read_database_url: str = Field(
+        default="", description="SQLAlchemy URL of a streaming replica for reads; default the database itself."
+    )
+    s3_endpoint: str = Field(
+        default="", description="Host and port of an S3 object store for packages; empty keeps them in the data folder."
+    )
+    s3_bucket: str = Field(default="learndock", min_length=3, description="Bucket for packages; made when missing.")
+    s3_region: str = Field(default="", description="Region of the bucket, where the object store has regions.")
+    s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the object store.")
+    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the object store.")
+    s3_secure: bool = Field(default=True, description="Whether the object store is spoken to over TLS.")
+    s3_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Longest wait for an answer of the object store, in seconds."
+    )
     max_package_bytes: int = Field(default=2 * 2**30, ge=1, le=2 * 2**30, description="Largest package, in bytes.")
     max_open_uploads: int = Field(default=32, ge=1, description="Unfinished uploads that one user may have.")
     upload_hours: float = Field(default=24.0, gt=0, description="Hours until an unfinished upload is forgotten.")

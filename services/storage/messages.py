@@ -22,6 +22,7 @@ from learndock.wire import (
     visibility_from_message,
 )
 from services.storage.catalogue import Change
+from services.storage.download import Address
 from services.storage.integrity import Fault
 from services.storage.listing import ListPage
 from services.storage.submission import Submission
@@ -137,3 +138,8 @@ def fault_to_message(fault: Fault) -> pb.CheckIntegrityResponse:
 def vocabulary_to_message() -> pb.GetVocabularyResponse:
     """Message of the vocabulary."""
     return pb.GetVocabularyResponse(keys={key: pb.VocabularyValues(values=words) for key, words in VOCABULARY.items()})
+
+
+def address_to_message(address: Address) -> pb.GetDownloadUrlResponse:
+    """Message of an address."""
+    return pb.GetDownloadUrlResponse(url=address.url, expire_time=time_to_message(address.expire_time))

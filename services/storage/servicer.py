@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import grpc
 from sqlalchemy.orm import Session
 
-from learndock.errors import FailedPrecondition, Reason
 from learndock.learnware import LearnwareVersion
 from learndock.serving import caller
 from learndock.serving.paging import PageTokens, page_size
@@ -18,7 +17,7 @@ from learndock.wire import learnware_to_message, version_to_message
 from services.storage import catalogue, messages
 from services.storage.blobs import BlobStore
 from services.storage.changes import ChangeFeed
-from services.storage.download import read_package
+from services.storage.download import package_address, read_package
 from services.storage.integrity import IntegrityCheck
 from services.storage.listing import ListQuery, list_page
 from services.storage.requests import AnsweredRequests
@@ -173,10 +172,11 @@ class StorageServicer(rpc.StorageServiceServicer):
             first = None
 
     def GetDownloadUrl(self, request: pb.GetDownloadUrlRequest, context: Context) -> pb.GetDownloadUrlResponse:
-        """Refuse: packages in a folder have no address of their own."""
+        """Tell where a package's bytes are served without the dock."""
         with self._database.read() as session:
-            catalogue.get_version(session, caller.current(), request.learnware_id, request.version)
-        raise FailedPrecondition(Reason.URL_UNSUPPORTED, "This dock keeps packages in a folder; use DownloadPackage.")
+            version = catalogue.get_version(session, caller.current(), request.learnware_id, request.version)
+        address = package_address(self._blobs, version, request.lifetime_seconds)
+        return messages.address_to_message(address)
 
     def WatchChanges(self, request: pb.WatchChangesRequest, context: Context) -> Iterator[pb.WatchChangesResponse]:
         """Tell changes as they happen."""

@@ -9,20 +9,38 @@ from learndock.serving.application import Application, Servicer
 from learndock.serving.paging import PageTokens
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2_grpc as rpc
-from services.storage.blobs import FolderBlobs
+from services.storage.blobs import BlobStore, FolderBlobs
 from services.storage.changes import ChangeFeed
 from services.storage.config import Settings
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
+from services.storage.s3_blobs import Bucket, S3Blobs
 from services.storage.servicer import StorageServicer
 from services.storage.uploads import UploadLimits, Uploads
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """Where packages lie: in a bucket when one is set, else in a folder."""
+    if not settings.s3_endpoint:
+        return FolderBlobs(settings.blob_dir)
+    return S3Blobs(
+        Bucket(
+            settings.s3_endpoint,
+            settings.s3_bucket,
+            settings.s3_access_key.get_secret_value(),
+            settings.s3_secret_key.get_secret_value(),
+            region=settings.s3_region,
+            secure=settings.s3_secure,
+            timeout_seconds=settings.s3_timeout_seconds,
+        )
+    )
 
 
 def build(settings: Settings) -> Application:
     """Storage service on its database and folder."""
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
-    blobs = FolderBlobs(settings.blob_dir)
+    blobs = open_blobs(settings)
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
     uploads = Uploads(database, settings.upload_dir, limits)
     orphan_grace = timedelta(hours=settings.orphan_hours)

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 import hashlib
+import io
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from learndock.errors import DataLoss, NotFound, Reason
-from services.storage.blobs import BlobStore, FolderBlobs
+from services.storage.blobs import BlobStore, FolderBlobs, blob_name
+from services.storage.s3_blobs import S3Blobs
+from tests.support.s3 import ObjectStore, object_store
 
 MIB = 2**20
-STORES: dict[str, Callable[[Path], BlobStore]] = {"folder": lambda root: FolderBlobs(root / "blobs")}
+STORES: dict[str, Callable[[pytest.FixtureRequest, Path], BlobStore]] = {
+    "folder": lambda _, root: FolderBlobs(root / "blobs"),
+    "s3": lambda request, _: request.getfixturevalue("bucket"),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store(tmp_path_factory.mktemp("s3")) as started:
+        yield started
+
+
+@pytest.fixture
+def bucket(server: ObjectStore) -> S3Blobs:
+    blobs = S3Blobs(server.bucket("packages"))
+    for blob in list(blobs.list_all()):
+        blobs.delete(blob.sha256)
+    return blobs
 
 
 @pytest.fixture(params=STORES)
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return STORES[request.param](tmp_path)
+    return STORES[request.param](request, tmp_path)
 
 
 def content(size: int) -> bytes:
@@ -33,7 +54,7 @@ def put(blobs: BlobStore, tmp_path: Path, data: bytes) -> str:
     return sha256
 
 
-@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 17])
+@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 33 * MIB + 17])
 def test_bytes_come_back(blobs: BlobStore, tmp_path: Path, size: int) -> None:
     data = content(size)
     sha256 = put(blobs, tmp_path, data)
@@ -115,3 +136,32 @@ def test_a_put_that_was_cut_off_is_no_blob(tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path / "blobs")
     (tmp_path / "blobs" / "incoming" / "half").write_bytes(b"ha")
     assert list(blobs.list_all()) == []
+
+
+def test_an_address_serves_the_bytes_where_the_store_has_addresses(blobs: BlobStore, tmp_path: Path) -> None:
+    sha256 = put(blobs, tmp_path, b"served")
+    url = blobs.url(sha256, timedelta(minutes=1))
+    if isinstance(blobs, FolderBlobs):
+        assert url is None
+    else:
+        assert url is not None
+        with urlopen(url) as response:  # noqa: S310  # made by our own store
+            assert response.read() == b"served"
+
+
+def test_no_put_replaces_an_object(bucket: S3Blobs, tmp_path: Path) -> None:
+    """What lies under a digest stays even for one who looked before it was there."""
+    for data in (b"small", content(20 * MIB)):
+        sha256 = put(bucket, tmp_path, data)
+        (tmp_path / "source").write_bytes(data[:5] + b"replaced")
+        bucket._create(tmp_path / "source", sha256)
+        assert b"".join(bucket.chunks(sha256)) == data
+
+
+def test_changed_objects_are_never_given_out_whole(bucket: S3Blobs) -> None:
+    sha256 = hashlib.sha256(b"claimed").hexdigest()
+    bucket._client.put_object(bucket._bucket, blob_name(sha256), io.BytesIO(b"changed"), 7)
+    given = []
+    with pytest.raises(DataLoss):
+        given.extend(bucket.chunks(sha256))
+    assert given == []
