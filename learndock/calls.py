@@ -9,28 +9,52 @@ from typing import Any, Protocol
 import grpc
 
 from learndock.status import from_rpc_error
+from learndock.v1 import (
+    identity_service_pb2,
+    reuse_service_pb2,
+    search_service_pb2,
+    spec_service_pb2,
+    storage_service_pb2,
+    validator_service_pb2,
+)
 
 _TRANSPORT_BYTES = 32 * 2**20
 _KEEPALIVE_MS = 30_000
 
-# UNAVAILABLE means that the call never reached a working server; such calls carry a request id or change nothing.
-_SERVICE_CONFIG = json.dumps(
-    {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "methodConfig": [
-            {
-                "name": [{}],
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.1s",
-                    "maxBackoff": "1s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ],
-    }
+# Methods that change nothing and are quick: repeating them is safe. The rest is repeated by whoever knows how to go on.
+_SAFE_PREFIXES = ("Get", "List", "Search", "Describe", "Compare", "Sample", "WhoAmI", "Authenticate")
+_RETRIES = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICES = (
+    identity_service_pb2,
+    reuse_service_pb2,
+    search_service_pb2,
+    spec_service_pb2,
+    storage_service_pb2,
+    validator_service_pb2,
 )
+
+
+def service_config() -> str:
+    """Load balancing and retries of every channel, in gRPC's JSON."""
+    safe = [
+        {"service": service.full_name, "method": method.name}
+        for module in _SERVICES
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if method.name.startswith(_SAFE_PREFIXES) and not method.client_streaming
+    ]
+    return json.dumps(
+        {
+            "loadBalancingConfig": [{"round_robin": {}}],
+            "methodConfig": [{"name": safe, "retryPolicy": _RETRIES}],
+        }
+    )
 
 
 class CallPolicy(Protocol):
@@ -49,7 +73,7 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
         ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
         ("grpc.max_send_message_length", _TRANSPORT_BYTES),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.service_config", service_config()),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
