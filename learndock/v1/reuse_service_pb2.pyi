@@ -28,25 +28,41 @@ class _Strategy:
 class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STRATEGY_UNSPECIFIED: _Strategy.ValueType  # 0
-    """The dock chooses: TOP1 for one member, JOB_SELECTOR for several."""
+    """The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs, and AVERAGE for the rest."""
     STRATEGY_TOP1: _Strategy.ValueType  # 1
     """The first member alone."""
     STRATEGY_AVERAGE: _Strategy.ValueType  # 2
     """Weighted mean (regression) or weighted vote by probability (classification)."""
     STRATEGY_JOB_SELECTOR: _Strategy.ValueType  # 3
     """Per row, the member whose training inputs are most like it."""
+    STRATEGY_ENSEMBLE_PRUNING: _Strategy.ValueType  # 4
+    """The plain mean of those members that do best on the labelled rows."""
+    STRATEGY_FEATURE_AUGMENT: _Strategy.ValueType  # 5
+    """A linear model of the rows and of what the members say of them, fitted on the labelled rows."""
+    STRATEGY_STACKING: _Strategy.ValueType  # 6
+    """A convex combination of the members fitted on the labelled rows, with the members' shares as prior."""
+    STRATEGY_AUTO: _Strategy.ValueType  # 7
+    """What does best on the labelled rows in cross-validation, among all of the above and models of those rows alone."""
 
 class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
     """How several learnwares become one answer."""
 
 STRATEGY_UNSPECIFIED: Strategy.ValueType  # 0
-"""The dock chooses: TOP1 for one member, JOB_SELECTOR for several."""
+"""The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs, and AVERAGE for the rest."""
 STRATEGY_TOP1: Strategy.ValueType  # 1
 """The first member alone."""
 STRATEGY_AVERAGE: Strategy.ValueType  # 2
 """Weighted mean (regression) or weighted vote by probability (classification)."""
 STRATEGY_JOB_SELECTOR: Strategy.ValueType  # 3
 """Per row, the member whose training inputs are most like it."""
+STRATEGY_ENSEMBLE_PRUNING: Strategy.ValueType  # 4
+"""The plain mean of those members that do best on the labelled rows."""
+STRATEGY_FEATURE_AUGMENT: Strategy.ValueType  # 5
+"""A linear model of the rows and of what the members say of them, fitted on the labelled rows."""
+STRATEGY_STACKING: Strategy.ValueType  # 6
+"""A convex combination of the members fitted on the labelled rows, with the members' shares as prior."""
+STRATEGY_AUTO: Strategy.ValueType  # 7
+"""What does best on the labelled rows in cross-validation, among all of the above and models of those rows alone."""
 Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
 
 class _ReuserState:
@@ -134,6 +150,44 @@ class MemberFault(_message.Message):
 Global___MemberFault: _TypeAlias = MemberFault  # noqa: Y015
 
 @_typing.final
+class LabelledRows(_message.Message):
+    """Rows of the caller's task whose truth is known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rows(self) -> _types_pb2.Tensor:
+        """Rows, [n, ...]."""
+
+    @_builtins.property
+    def texts(self) -> _types_pb2.TextBatch:
+        """Texts."""
+
+    @_builtins.property
+    def labels(self) -> _types_pb2.Tensor:
+        """Truth: class indices [n] counted from 0 in the first member's order of classes, or numbers [n] or [n, c]."""
+
+    def __init__(
+        self,
+        *,
+        rows: _types_pb2.Tensor | None = ...,
+        texts: _types_pb2.TextBatch | None = ...,
+        labels: _types_pb2.Tensor | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "labels", b"labels", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "labels", b"labels", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_inputs: _TypeAlias = _typing.Literal["rows", "texts"]  # noqa: Y015
+    _WhichOneofArgType_inputs: _TypeAlias = _typing.Literal["inputs", b"inputs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_inputs) -> _WhichOneofReturnType_inputs | None: ...
+
+Global___LabelledRows: _TypeAlias = LabelledRows  # noqa: Y015
+
+@_typing.final
 class Reuser(_message.Message):
     """A reuser."""
 
@@ -149,6 +203,10 @@ class Reuser(_message.Message):
     FAULTS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    EXPECTED_ERROR_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    ASLEEP_FIELD_NUMBER: _builtins.int
     reuser_id: _builtins.str
     """Opaque id."""
     strategy: Global___Strategy.ValueType
@@ -161,6 +219,12 @@ class Reuser(_message.Message):
     """0 to 100."""
     reason: _builtins.str
     """Why it FAILED, one line."""
+    expected_error: _builtins.float
+    """Error to expect, by cross-validation on the labelled rows: share of wrong classes, or root of the mean squared error. Only with AUTO, once READY."""
+    explanation: _builtins.str
+    """How the answer comes about, a few lines. Only with labelled rows, once READY."""
+    asleep: _builtins.bool
+    """Whether its sandboxes were ended because it was idle; the next batch starts them again."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReuserMember]:
         """Members with their shares."""
@@ -177,6 +241,10 @@ class Reuser(_message.Message):
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When it will be forgotten if not used."""
 
+    @_builtins.property
+    def contributions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How much each member counts, in the order of `members`, 0 to 1. Only with labelled rows, once READY."""
+
     def __init__(
         self,
         *,
@@ -190,12 +258,18 @@ class Reuser(_message.Message):
         faults: _abc.Iterable[Global___MemberFault] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        expected_error: _builtins.float | None = ...,
+        explanation: _builtins.str = ...,
+        contributions: _abc.Iterable[_builtins.float] | None = ...,
+        asleep: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_error", b"_expected_error", "create_time", b"create_time", "expected_error", b"expected_error", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "faults", b"faults", "members", b"members", "percent", b"percent", "phase", b"phase", "reason", b"reason", "reuser_id", b"reuser_id", "state", b"state", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_error", b"_expected_error", "asleep", b"asleep", "contributions", b"contributions", "create_time", b"create_time", "expected_error", b"expected_error", "expire_time", b"expire_time", "explanation", b"explanation", "faults", b"faults", "members", b"members", "percent", b"percent", "phase", b"phase", "reason", b"reason", "reuser_id", b"reuser_id", "state", b"state", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_error: _TypeAlias = _typing.Literal["expected_error"]  # noqa: Y015
+    _WhichOneofArgType__expected_error: _TypeAlias = _typing.Literal["_expected_error", b"_expected_error"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_error) -> _WhichOneofReturnType__expected_error | None: ...
 
 Global___Reuser: _TypeAlias = Reuser  # noqa: Y015
 
@@ -208,6 +282,7 @@ class CreateReuserRequest(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LABELLED_FIELD_NUMBER: _builtins.int
     strategy: Global___Strategy.ValueType
     """Strategy; unspecified lets the dock choose."""
     request_id: _builtins.str
@@ -216,16 +291,21 @@ class CreateReuserRequest(_message.Message):
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReuserMember]:
         """1 to 16 members, all of one task and input space."""
 
+    @_builtins.property
+    def labelled(self) -> Global___LabelledRows:
+        """Rows to fit on. Needed by ENSEMBLE_PRUNING, FEATURE_AUGMENT, STACKING and AUTO, not used by the others. Kept with the reuser and forgotten with it."""
+
     def __init__(
         self,
         *,
         strategy: Global___Strategy.ValueType = ...,
         members: _abc.Iterable[Global___ReuserMember] | None = ...,
         request_id: _builtins.str = ...,
+        labelled: Global___LabelledRows | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["members", b"members", "request_id", b"request_id", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "members", b"members", "request_id", b"request_id", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -486,6 +566,7 @@ class PredictResponse(_message.Message):
     MEMBER_INDEX_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     degraded: _builtins.bool
     """True when a member failed and the answer was made without it."""
     @_builtins.property
@@ -500,6 +581,10 @@ class PredictResponse(_message.Message):
     def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberFault]:
         """The members that failed."""
 
+    @_builtins.property
+    def outside(self) -> _types_pb2.Tensor:
+        """Rows unlike anything that any member was trained on, bool [n]; absent where the members' specifications cannot tell."""
+
     def __init__(
         self,
         *,
@@ -507,10 +592,11 @@ class PredictResponse(_message.Message):
         member_index: _types_pb2.Tensor | None = ...,
         degraded: _builtins.bool = ...,
         faults: _abc.Iterable[Global___MemberFault] | None = ...,
+        outside: _types_pb2.Tensor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["member_index", b"member_index", "outputs", b"outputs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member_index", b"member_index", "outputs", b"outputs", "outside", b"outside"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "faults", b"faults", "member_index", b"member_index", "outputs", b"outputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "faults", b"faults", "member_index", b"member_index", "outputs", b"outputs", "outside", b"outside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -562,6 +648,7 @@ class PredictStreamResponse(_message.Message):
     MEMBER_INDEX_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     degraded: _builtins.bool
     """As in PredictResponse."""
     @_builtins.property
@@ -576,6 +663,10 @@ class PredictStreamResponse(_message.Message):
     def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberFault]:
         """As in PredictResponse."""
 
+    @_builtins.property
+    def outside(self) -> _types_pb2.Tensor:
+        """As in PredictResponse."""
+
     def __init__(
         self,
         *,
@@ -583,10 +674,11 @@ class PredictStreamResponse(_message.Message):
         member_index: _types_pb2.Tensor | None = ...,
         degraded: _builtins.bool = ...,
         faults: _abc.Iterable[Global___MemberFault] | None = ...,
+        outside: _types_pb2.Tensor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["member_index", b"member_index", "outputs", b"outputs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member_index", b"member_index", "outputs", b"outputs", "outside", b"outside"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "faults", b"faults", "member_index", b"member_index", "outputs", b"outputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "faults", b"faults", "member_index", b"member_index", "outputs", b"outputs", "outside", b"outside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
