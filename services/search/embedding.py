@@ -15,12 +15,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.specification import Specification
 from services.search.entry import Entry, Placed
+from services.search.packs import WeightedAtoms
 from services.search.profile import Profile
 
 
-def embed(profile: Profile, specification: Specification) -> tuple[NDArray[np.float64], float]:
+def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.float64], float]:
     """The vector [e, r], float64 [D' + 1], and |mu|^2 of a specification; O(K (K + D) d)."""
     atoms = profile.scaler.transform(specification.atoms)
     weights = specification.weights

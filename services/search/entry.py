@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.learnware import Learnware, Visibility
-from learndock.rkme.specification import Specification
 from services.search.island import IslandKey
+from services.search.packs import Stored
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Entry:
     """A searchable learnware.
 
@@ -27,7 +27,7 @@ class Entry:
     """
 
     learnware: Learnware
-    specification: Specification | None
+    specification: Stored | None
     sequence: int
 
     @property
@@ -48,10 +48,10 @@ class Entry:
     @property
     def island(self) -> IslandKey | None:
         """Where it can be compared."""
-        return IslandKey.of(self.specification) if self.specification is not None else None
+        return self.specification.key if self.specification is not None else None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Placed:
     """An entry with its coordinates under a profile.
 
@@ -70,7 +70,7 @@ class Placed:
     norm: float
 
     @property
-    def specification(self) -> Specification:
+    def specification(self) -> Stored:
         """The entry's statistical specification."""
         if self.entry.specification is None:
             raise ValueError(f"Learnware {self.entry.learnware_id} has no statistical specification.")

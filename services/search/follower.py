@@ -159,10 +159,10 @@ class Follower:
             self._saved_at = now
 
     def _save(self) -> None:
-        index, seen = self._live.saved_state()
-        if index.sequence != self._saved_sequence:
-            self._snapshots.save(index, seen)
-            self._saved_sequence = index.sequence
+        saved = self._live.saved_state()
+        if saved.index.sequence != self._saved_sequence:
+            self._snapshots.save(saved)
+            self._saved_sequence = saved.index.sequence
             self._retired = self._live.forget_retired_words(self._retired)
 
 

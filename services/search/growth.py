@@ -74,7 +74,7 @@ def followed(index: IslandIndex, changed: Collection[str], entries: Mapping[str,
     entries
         All learnwares that the island now has, by id; at least one.
     """
-    if _outgrown(index.profile, len(fitting_basis(list(entries.values())))):
+    if _outgrown(index.profile, entries):
         return found(index.key, entries.values(), number=index.profile.number + 1)
     small = {placed.entry.learnware_id: placed for placed in index.small.learnwares}
     for learnware_id in changed:
@@ -101,5 +101,8 @@ def _merged_when_worth(index: IslandIndex) -> IslandIndex:
     return merged(index.key, index.profile, index.background, learnwares)
 
 
-def _outgrown(fitted: profile.Profile, count: int) -> bool:
+def _outgrown(fitted: profile.Profile, entries: Mapping[str, Entry]) -> bool:
+    if _YOUNG <= len(entries) < _REFIT_GROWTH * fitted.fitted_on:  # whatever of it is private
+        return False
+    count = len(fitting_basis(list(entries.values())))
     return fitted.fitted_on < count < _YOUNG or count >= _REFIT_GROWTH * fitted.fitted_on

@@ -15,6 +15,7 @@ from services.search.catalogue import Shelf
 from services.search.entry import Entry
 from services.search.index import DockIndex, IslandIndex
 from services.search.island import IslandKey
+from services.search.packs import Pack, Stored
 from services.search.words import Words
 
 
@@ -37,7 +38,26 @@ class Change:
     sequence: int
     learnware: Learnware
     searchable: bool
-    specification: Specification | None = None
+    specification: Specification | Stored | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SavedState:
+    """All that an index is.
+
+    Attributes
+    ----------
+    index
+        The index.
+    seen
+        The last change that each learnware had seen, those not searchable included.
+    pack
+        Where the specifications of `index` lie.
+    """
+
+    index: DockIndex
+    seen: Mapping[str, int]
+    pack: Pack
 
 
 def is_searchable(learnware: Learnware) -> bool:
@@ -55,12 +75,15 @@ class LiveIndex:
     ----------
     words
         Where the words of entries are kept.
+    pack
+        Where their specifications are kept.
     profile_numbers
         Number of the last profile of each island; new profiles get greater ones.
     """
 
-    def __init__(self, words: Words, profile_numbers: Mapping[str, int] | None = None) -> None:
+    def __init__(self, words: Words, pack: Pack, profile_numbers: Mapping[str, int] | None = None) -> None:
         self._words = words
+        self._pack = pack
         self._profile_numbers = dict(profile_numbers or {})
         self._lock = threading.RLock()
         self._published = threading.Condition()
@@ -92,7 +115,7 @@ class LiveIndex:
         """Learnwares with changes that are not published yet."""
         return sum(len(changed) for changed in self._changed.values())
 
-    def held_specification(self, learnware_id: str, version: int) -> Specification | None:
+    def held_specification(self, learnware_id: str, version: int) -> Stored | None:
         """The specification of a version if the index holds it already; versions never change."""
         with self._lock:
             entry = self._entries.get(learnware_id)
@@ -106,8 +129,11 @@ class LiveIndex:
                 self._seen[learnware_id] = change.sequence
                 self._remove(learnware_id)
                 if change.searchable:
-                    self._insert(Entry(change.learnware, change.specification, change.sequence))
+                    self._insert(Entry(change.learnware, self._stored(change.specification), change.sequence))
             self._applied = max(self._applied, change.sequence)
+
+    def _stored(self, specification: Specification | Stored | None) -> Stored | None:
+        return self._pack.add(specification) if isinstance(specification, Specification) else specification
 
     def _remove(self, learnware_id: str) -> None:
         old = self._entries.pop(learnware_id, None)
@@ -169,16 +195,9 @@ class LiveIndex:
             self._words.remove(gone)
             return len(self._retired)
 
-    def restore(self, index: DockIndex, seen: Mapping[str, int]) -> None:
-        """Take over an index that was saved.
-
-        Parameters
-        ----------
-        index
-            The index.
-        seen
-            The last change that each learnware had seen, those not searchable included.
-        """
+    def restore(self, saved: SavedState) -> None:
+        """Take over an index that was saved."""
+        index = saved.index
         with self._lock:
             entries = list(index.entries())
             self._words.add(entries)
@@ -186,19 +205,24 @@ class LiveIndex:
             self._members = {}
             for entry in entries:
                 self._members.setdefault(entry.island, {})[entry.learnware_id] = entry
-            self._seen, self._changed, self._applied = dict(seen), {}, index.sequence
+            self._seen, self._changed, self._applied = dict(saved.seen), {}, index.sequence
+            self._pack = saved.pack
             self._profile_numbers |= {name: island.profile.number for name, island in index.islands.items()}
             self._swap(index)
 
-    def saved_state(self) -> tuple[DockIndex, dict[str, int]]:
-        """The index with everything applied, and the last change that each learnware has seen, for `restore`."""
+    def close(self) -> None:
+        """Take no more changes."""
+        self._pack.close()
+
+    def saved_state(self) -> SavedState:
+        """The index with everything applied, for `restore`."""
         with self._lock:
-            return self.publish(), dict(self._seen)
+            return SavedState(self.publish(), dict(self._seen), self._pack)
 
     def beginning(self) -> LiveIndex:
         """An empty index that can be filled and then adopted by this one."""
         with self._lock:
-            return LiveIndex(self._words, self._profile_numbers)
+            return LiveIndex(self._words, self._pack.beside(), self._profile_numbers)
 
     def adopt(self, fresh: LiveIndex, *, even_behind: bool) -> bool:
         """Take over what another index holds; tells whether that was done.
@@ -211,11 +235,11 @@ class LiveIndex:
             Also when it has not followed as far as this one, because the catalogue itself was set back.
         """
         with self._lock:
-            index, seen = fresh.saved_state()
-            if index.sequence < self._applied and not even_behind:
+            saved = fresh.saved_state()
+            if saved.index.sequence < self._applied and not even_behind:
                 return False
             self._retired += fresh._retired
-            self.restore(index, seen)
+            self.restore(saved)
             return True
 
     def wait_for(self, sequence: int, seconds: float) -> DockIndex:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.rkme.mixture import forward_members, heaviest, pairwise_frank_wolfe, residual, sparse_mixture
-from learndock.rkme.specification import Specification
 from services.search import scoring
 from services.search.certified import Candidates, Scored
 from services.search.entry import Placed
@@ -118,11 +117,6 @@ def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: 
 
 def _helps(mmd2: float, task: Task, best: Scored) -> bool:
     """Whether a mixture so near to the task is worth more than the best single."""
-    own_errors = (_own_error(task.specification), min(_own_error(best.placed.specification), _MAX_CLAIMED_ERROR))
+    own_errors = (task.claimed_error, min(best.placed.specification.claimed_error, _MAX_CLAIMED_ERROR))
     gain = best.mmd2 - mmd2
     return gain > max(LEAST_GAIN, *own_errors) and gain >= LEAST_SHARE * best.mmd2
-
-
-def _own_error(specification: Specification) -> float:
-    fidelity = specification.fidelity
-    return fidelity.mmd2 if fidelity is not None else 0.0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.rkme.kernel import Kernel, RobustScaler, Rows, squared_distances
-from learndock.rkme.specification import Specification
+from services.search.packs import WeightedAtoms
 
 # Gaussians at these multiples of 1 / (own median squared distance), over these quantiles of the island's learnwares.
 # Widths are the median width doubled or halved: one exponential and some squarings then give all.
@@ -69,7 +69,7 @@ class Profile:
         return int(self.projection.shape[1]) + 1
 
 
-def fit(specifications: Sequence[Specification], *, number: int, fit_time: datetime) -> Profile:
+def fit(specifications: Sequence[WeightedAtoms], *, number: int, fit_time: datetime) -> Profile:
     """Profile of an island that holds `specifications` (at least one, in a stable order).
 
     The same specifications give the same profile. Large islands are sampled: 2,000 specifications, 20,000 atoms.
@@ -99,7 +99,7 @@ def _sample(count: int, most: int, generator: np.random.Generator) -> NDArray[np
     return np.sort(generator.choice(count, size=most, replace=False))
 
 
-def _fit_kernel(specifications: Sequence[Specification], scaler: RobustScaler) -> Kernel:
+def _fit_kernel(specifications: Sequence[WeightedAtoms], scaler: RobustScaler) -> Kernel:
     medians = [own_median(scaler.transform(s.atoms), s.weights) for s in specifications]
     positive = [median for median in medians if median > 0] or [1.0]
     typical = float(np.median(positive))
@@ -144,7 +144,7 @@ def _inverse_root(gram: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _projected(
-    specifications: Sequence[Specification], scaler: RobustScaler, kernel: Kernel, landmarks: NDArray[np.float64]
+    specifications: Sequence[WeightedAtoms], scaler: RobustScaler, kernel: Kernel, landmarks: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """<mu, k(l, .)> of specifications and landmarks, float64 [n, D]."""
     return np.stack([s.weights @ kernel.gram(scaler.transform(s.atoms), landmarks) for s in specifications])

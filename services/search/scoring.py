@@ -28,34 +28,44 @@ class Task:
     ----------
     profile
         The profile.
-    specification
-        What the user sent.
     atoms
         Its atoms, scaled, float64 [K, d].
+    weights
+        Their weights, float64 [K].
     row
         Its embedding [e, r], float64 [D' + 1].
     norm
         |mu_q|^2.
+    claimed_error
+        MMD2 of the specification to the data it was made of, as its maker says.
     """
 
     profile: Profile
-    specification: Specification
     atoms: NDArray[np.float64]
+    weights: NDArray[np.float64]
     row: NDArray[np.float64]
     norm: float
+    claimed_error: float
 
     @classmethod
     def under(cls, profile: Profile, specification: Specification) -> Task:
         """The task of a specification of the profile's island."""
         row, norm = embed(profile, specification)
-        return cls(profile, specification, profile.scaler.transform(specification.atoms), row, norm)
+        error = specification.fidelity.mmd2 if specification.fidelity is not None else 0.0
+        return cls(profile, profile.scaler.transform(specification.atoms), specification.weights, row, norm, error)
 
     @classmethod
     def of(cls, profile: Profile, placed: Placed) -> Task:
         """A learnware taken as a task."""
         specification = placed.specification
-        atoms = profile.scaler.transform(specification.atoms)
-        return cls(profile, specification, atoms, placed.row.astype(np.float64), placed.norm)
+        return cls(
+            profile,
+            profile.scaler.transform(specification.atoms),
+            specification.weights,
+            placed.row.astype(np.float64),
+            placed.norm,
+            specification.claimed_error,
+        )
 
 
 def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
@@ -65,11 +75,11 @@ def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float
 
 
 def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
-    counts = [placed.specification.atom_count for placed in block]
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    atoms = task.profile.scaler.transform(np.concatenate([placed.specification.atoms for placed in block]))
-    weights = np.concatenate([placed.specification.weights for placed in block])
-    per_atom = weights * (task.profile.kernel.gram(atoms, task.atoms) @ task.specification.weights)
+    specifications = [placed.specification for placed in block]
+    starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
+    atoms = task.profile.scaler.transform(np.concatenate([specification.atoms for specification in specifications]))
+    weights = np.concatenate([specification.weights for specification in specifications])
+    per_atom = weights * (task.profile.kernel.gram(atoms, task.atoms) @ task.weights)
     return np.asarray(np.add.reduceat(per_atom, starts))
 
 

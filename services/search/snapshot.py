@@ -2,6 +2,7 @@
 
 A snapshot is derived data: one that is missing, damaged or of another format is ignored, and the index made anew. The
 file is a line of JSON with the format and the SHA-256 of the rest, and then NumPy's own archive of arrays.
+Specifications stay in their pack; the snapshot tells where they lie, how much of the pack holds, and its checksum.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 import hashlib
-import io
 import json
 import os
 from pathlib import Path
@@ -24,7 +24,6 @@ from learndock import wire
 from learndock.errors import InvalidInput
 from learndock.learnware import Modality
 from learndock.rkme.kernel import Kernel, RobustScaler
-from learndock.rkme.specification import Fidelity, Specification
 from learndock.v1 import types_pb2
 from services.search.background import Background
 from services.search.catalogue import Shelf
@@ -32,45 +31,71 @@ from services.search.entry import Entry, Placed
 from services.search.growth import merged
 from services.search.index import DockIndex, IslandIndex
 from services.search.island import IslandKey
+from services.search.live import SavedState
+from services.search.packs import Pack, Stored
 from services.search.profile import Profile
 
-FORMAT = 1
+FORMAT = 2
+_HEADER_BYTES = 256
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class SnapshotFile:
-    """A snapshot at a path."""
+    """A snapshot at a path.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path
+        The file.
+    packs
+        Folder of the packs.
+    """
+
+    def __init__(self, path: Path, packs: Path) -> None:
         self._path = path
+        self._packs = packs
 
-    def save(self, index: DockIndex, seen: Mapping[str, int]) -> None:
-        """Replace the snapshot, all or nothing."""
-        payload = _payload(index, seen)
-        header = {"format": FORMAT, "sha256": hashlib.sha256(payload).hexdigest(), "sequence": index.sequence}
+    def save(self, saved: SavedState) -> None:
+        """Replace the snapshot, all or nothing. Needs no more memory than the vectors."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(self._path.name + ".new")
-        with beside.open("wb") as file:
-            file.write(json.dumps(header).encode() + b"\n" + payload)
+        length, checksum = saved.pack.state()
+        with beside.open("w+b") as file:
+            file.write(b" " * _HEADER_BYTES)
+            np.savez(file, **_arrays(saved.index, saved.seen))  # type: ignore[arg-type]  # names, not its own options
+            file.seek(_HEADER_BYTES)
+            header = {
+                "format": FORMAT,
+                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+                "sequence": saved.index.sequence,
+                "pack": [saved.pack.folder.name, length, checksum],
+            }
+            file.seek(0)
+            file.write(json.dumps(header).encode().ljust(_HEADER_BYTES - 1) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
 
-    def load(self) -> tuple[DockIndex, dict[str, int]] | None:
-        """The saved index with the last change of each learnware; None when there is no sound snapshot."""
+    def load(self) -> SavedState | None:
+        """The saved index; None when there is no sound snapshot."""
         try:
-            header, _, payload = self._path.read_bytes().partition(b"\n")
-            facts = json.loads(header)
-            if facts["format"] != FORMAT or facts["sha256"] != hashlib.sha256(payload).hexdigest():
-                return None
-            with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-                return _index(dict(arrays), int(facts["sequence"]))
+            with self._path.open("rb") as file:
+                facts = json.loads(file.read(_HEADER_BYTES))
+                if facts["format"] != FORMAT or facts["sha256"] != hashlib.file_digest(file, "sha256").hexdigest():
+                    return None
+                name, length, checksum = facts["pack"]
+                pack = Pack(self._packs / Path(name).name, length)
+                if pack.state() != (length, checksum):
+                    return None
+                file.seek(_HEADER_BYTES)
+                with np.load(file, allow_pickle=False) as arrays:
+                    return _saved_state(dict(arrays), int(facts["sequence"]), pack)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, InvalidInput):
             return None
 
 
-def _payload(index: DockIndex, seen: Mapping[str, int]) -> bytes:
+def _arrays(index: DockIndex, seen: Mapping[str, int]) -> Arrays:
     arrays: Arrays = {
         "seen/ids": np.array(list(seen), dtype=np.str_),
         "seen/sequences": np.array(list(seen.values()), dtype=np.int64),
@@ -81,9 +106,7 @@ def _payload(index: DockIndex, seen: Mapping[str, int]) -> bytes:
         learnwares = list(island.living())
         arrays |= _entry_arrays(name, [placed.entry for placed in learnwares])
         arrays |= _island_arrays(name, island, learnwares)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-    return buffer.getvalue()
+    return arrays
 
 
 def _entry_arrays(name: str, entries: Sequence[Entry]) -> Arrays:
@@ -112,28 +135,22 @@ def _island_arrays(name: str, island: IslandIndex, learnwares: Sequence[Placed])
         f"{name}/landmarks": profile.landmarks,
         f"{name}/projection": profile.projection,
         f"{name}/background": island.background.pairs,
-        f"{name}/atoms": np.concatenate([specification.atoms for specification in specifications]),
-        f"{name}/weights": np.concatenate([specification.weights for specification in specifications]),
+        f"{name}/places": np.array([specification.place for specification in specifications]),
         f"{name}/atom_counts": np.array([specification.atom_count for specification in specifications]),
-        f"{name}/fidelity": np.array([_fidelity_numbers(specification) for specification in specifications]),
+        f"{name}/claimed_errors": np.array([specification.claimed_error for specification in specifications]),
         f"{name}/rows": np.stack([placed.row for placed in learnwares]),
         f"{name}/norms": np.array([placed.norm for placed in learnwares]),
     }
 
 
-def _fidelity_numbers(specification: Specification) -> tuple[float, float]:
-    fidelity = specification.fidelity
-    return (fidelity.mmd2, fidelity.gamma) if fidelity is not None else (np.nan, np.nan)
-
-
-def _index(arrays: Arrays, sequence: int) -> tuple[DockIndex, dict[str, int]]:
-    islands = {str(name): _island(str(name), arrays) for name in arrays["islands"]}
+def _saved_state(arrays: Arrays, sequence: int, pack: Pack) -> SavedState:
+    islands = {str(name): _island(str(name), arrays, pack) for name in arrays["islands"]}
     unplaced = Shelf.of(_entries("unplaced", arrays, [None] * len(arrays["unplaced/sequences"])))
     seen = dict(zip(arrays["seen/ids"].tolist(), arrays["seen/sequences"].tolist(), strict=True))
-    return DockIndex(sequence, MappingProxyType(islands), unplaced), seen
+    return SavedState(DockIndex(sequence, MappingProxyType(islands), unplaced), seen, pack)
 
 
-def _island(name: str, arrays: Arrays) -> IslandIndex:
+def _island(name: str, arrays: Arrays, pack: Pack) -> IslandIndex:
     facts = json.loads(str(arrays[f"{name}/facts"]))
     modality, encoder, revision, dimension = facts["key"]
     key = IslandKey(Modality(modality), encoder, revision, dimension)
@@ -146,35 +163,19 @@ def _island(name: str, arrays: Arrays) -> IslandIndex:
         fitted_on=facts["fitted_on"],
         fit_time=datetime.fromisoformat(facts["fit_time"]),
     )
-    entries = _entries(name, arrays, _specifications(name, arrays, key))
+    entries = _entries(name, arrays, _specifications(name, arrays, key, pack))
     rows, norms = arrays[f"{name}/rows"], arrays[f"{name}/norms"].tolist()
     learnwares = [Placed(entry, row, norm) for entry, row, norm in zip(entries, rows, norms, strict=True)]
     learnwares.sort(key=lambda placed: placed.entry.learnware_id)
     return merged(key, profile, Background(arrays[f"{name}/background"]), learnwares)
 
 
-def _specifications(name: str, arrays: Arrays, key: IslandKey) -> list[Specification]:
-    ends = np.cumsum(arrays[f"{name}/atom_counts"])[:-1]
-    parts = zip(
-        np.split(arrays[f"{name}/atoms"], ends),
-        np.split(arrays[f"{name}/weights"], ends),
-        arrays[f"{name}/fidelity"].tolist(),
-        strict=True,
-    )
-    return [
-        Specification(
-            atoms=atoms,
-            weights=weights,
-            modality=key.modality,
-            encoder=key.encoder,
-            encoder_revision=key.encoder_revision,
-            fidelity=None if np.isnan(mmd2) else Fidelity(mmd2, gamma),
-        )
-        for atoms, weights, (mmd2, gamma) in parts
-    ]
+def _specifications(name: str, arrays: Arrays, key: IslandKey, pack: Pack) -> list[Stored]:
+    facts = (arrays[f"{name}/{what}"].tolist() for what in ("atom_counts", "places", "claimed_errors"))
+    return [pack.stored(key, *each) for each in zip(*facts, strict=True)]
 
 
-def _entries(name: str, arrays: Arrays, specifications: Sequence[Specification | None]) -> list[Entry]:
+def _entries(name: str, arrays: Arrays, specifications: Sequence[Stored | None]) -> list[Entry]:
     ends = np.cumsum(arrays[f"{name}/learnware_bytes"])
     data, starts = arrays[f"{name}/learnwares"].tobytes(), ends - arrays[f"{name}/learnware_bytes"]
     messages = [types_pb2.Learnware.FromString(data[start:end]) for start, end in zip(starts, ends, strict=True)]

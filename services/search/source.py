@@ -14,6 +14,7 @@ from learndock.serving.peers import Peer
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.search.live import Change, LiveIndex, is_searchable
+from services.search.packs import Stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class CatalogueSource:
             change = Change(message.sequence, learnware, searchable=False)
         return News(change, message.latest_sequence)
 
-    def _read(self, learnware: Learnware, live: LiveIndex) -> Specification | None:
+    def _read(self, learnware: Learnware, live: LiveIndex) -> Specification | Stored | None:
         version = learnware.current_version.version
         held = live.held_specification(learnware.learnware_id, version)
         if held is not None:

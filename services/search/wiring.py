@@ -9,6 +9,7 @@ from services.search.config import Settings
 from services.search.desk import SearchDesk
 from services.search.follower import Follower
 from services.search.live import LiveIndex
+from services.search.packs import Pack, remove_other_packs
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
@@ -21,11 +22,14 @@ MAX_MESSAGE_BYTES = 8 * 2**20
 def build(settings: Settings) -> Application:
     """The search service, as told by its settings; the last snapshot is read at once."""
     words = Words(settings.data_dir / "words.sqlite")
-    live = LiveIndex(words)
-    snapshots = SnapshotFile(settings.data_dir / "index.snapshot")
+    packs = settings.data_dir / "packs"
+    snapshots = SnapshotFile(settings.data_dir / "index.snapshot", packs)
     saved = snapshots.load()
+    pack = saved.pack if saved is not None else Pack.new(packs)
+    remove_other_packs(pack)
+    live = LiveIndex(words, pack)
     if saved is not None:
-        live.restore(*saved)
+        live.restore(saved)
     storage = Peer(settings.storage_address, settings.secret)
     follower = Follower(live, CatalogueSource(storage), snapshots, snapshot_seconds=settings.snapshot_seconds)
     desk = SearchDesk(live, exhaustive_below=settings.exhaustive_below)
@@ -33,6 +37,7 @@ def build(settings: Settings) -> Application:
     def close() -> None:
         storage.close()
         words.close()
+        live.close()
 
     return Application(
         name="search",

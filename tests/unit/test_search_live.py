@@ -19,7 +19,6 @@ from services.search.index import DockIndex
 from services.search.live import Change, LiveIndex, is_searchable
 from services.search.search import Answer, search
 from services.search.snapshot import SnapshotFile
-from services.search.words import Words
 from tests.support.search import empty_index, filled_index, learnware, question, specification
 
 ISLAND = "table-d2"
@@ -211,15 +210,15 @@ def saved(tmp_path: Path) -> Saved:
     live.apply(
         Change(12, learnware(11, private=True), searchable=True, specification=specification(generator, dimension=3))
     )
-    snapshot = SnapshotFile(tmp_path / "index.snapshot")
-    snapshot.save(*live.saved_state())
+    snapshot = SnapshotFile(tmp_path / "index.snapshot", tmp_path / "one" / "packs")
+    snapshot.save(live.saved_state())
     return live, snapshot, tmp_path / "index.snapshot"
 
 
 def test_a_snapshot_answers_as_before(saved: Saved, tmp_path: Path) -> None:
     live, snapshot, _ = saved
-    restored = LiveIndex(Words(tmp_path / "two" / "words.sqlite"))
-    restored.restore(*snapshot.load())
+    restored = empty_index(tmp_path / "two")
+    restored.restore(snapshot.load())
     assert entries(restored) == entries(live)
     assert restored.current.sequence == 12
     assert list(restored.words.matching("without")) == [11]
@@ -236,18 +235,30 @@ def test_a_snapshot_answers_as_before(saved: Saved, tmp_path: Path) -> None:
 def test_a_damaged_or_missing_snapshot_is_ignored(saved: Saved, tmp_path: Path) -> None:
     _, snapshot, path = saved
     sound = path.read_bytes()
-    assert SnapshotFile(tmp_path / "none").load() is None
+    assert SnapshotFile(tmp_path / "none", tmp_path).load() is None
     for damaged in (
         b"",
         b"{}\n",
         sound[:-1],
         sound[:200],
         sound[:-9] + b"\0" * 9,
-        sound.replace(b'"format": 1', b'"format": 0'),
+        sound.replace(b'"format": 2', b'"format": 0'),
     ):
         path.write_bytes(damaged)
         assert snapshot.load() is None
     path.write_bytes(sound)
+    assert snapshot.load() is not None
+
+
+def test_a_snapshot_without_its_specifications_is_ignored(saved: Saved, tmp_path: Path) -> None:
+    _, snapshot, _ = saved
+    segment = next((tmp_path / "one" / "packs").rglob("*.segment"))
+    whole = segment.read_bytes()
+    segment.write_bytes(b"\1" + whole[1:])
+    assert snapshot.load() is None
+    segment.unlink()
+    assert snapshot.load() is None
+    segment.write_bytes(whole)
     assert snapshot.load() is not None
 
 
