@@ -42,7 +42,8 @@ class Facet:
 
     def where(self, admitted: Callable[[Hashable], bool]) -> Bitmap:
         """Learnwares whose value is admitted."""
-        return np.asarray(np.array([admitted(value) for value in self.values], dtype=bool)[self.codes])
+        wanted = np.array([admitted(value) for value in self.values], dtype=bool)
+        return np.ones(len(self.codes), dtype=bool) if wanted.all() else wanted[self.codes]
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,7 +109,7 @@ class Candidates:
     @property
     def count(self) -> int:
         """Number of admitted learnwares."""
-        return int(self.in_large.sum() + self.in_small.sum())
+        return int(np.count_nonzero(self.in_large) + np.count_nonzero(self.in_small))
 
     def all(self) -> list[Placed]:
         """All admitted learnwares."""

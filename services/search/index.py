@@ -59,7 +59,7 @@ class IslandIndex:
         """Number of learnwares that the caller may know of, whatever the filter."""
         caller = admission.caller
         large = self.large.shelf.visible(caller) & self.alive
-        return int(large.sum() + self.small.shelf.visible(caller).sum())
+        return int(np.count_nonzero(large) + np.count_nonzero(self.small.shelf.visible(caller)))
 
 
 @dataclass(frozen=True, eq=False)

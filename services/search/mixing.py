@@ -60,7 +60,7 @@ class Blend:
 
 def best_blend(candidates: Candidates, task: Task, best: Scored, *, max_members: int) -> Blend | None:
     """The mixture of admitted learnwares to offer beside the best single, if one helps."""
-    if max_members < 2 or candidates.count < 2:
+    if max_members < 2 or candidates.count < 2 or not _helps(0.0, task, best):
         return None
     pool, nearest_possible = _pool(candidates, task)
     if not _helps(nearest_possible, task, best):
