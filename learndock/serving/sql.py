@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 import hashlib
@@ -12,15 +12,36 @@ from typing import TypeVar
 from alembic import command
 from alembic.config import Config
 from google.protobuf.message import Message
-from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    LargeBinary,
+    String,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from learndock.errors import Aborted, InvalidInput, Reason, Unavailable
 
 _BUSY_MS = 15_000
+_POOL_SIZE = 16
+_POOL_SECONDS = 5.0
+_CONNECT_SECONDS = 5
+# SQLite's readers see one state anyway; PostgreSQL's have to ask for it.
+_READING: Mapping[str, Mapping[str, object]] = {
+    "sqlite": {"learndock_writes": False},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+_WRITING: Mapping[str, Mapping[str, object]] = {"sqlite": {"learndock_writes": True}, "postgresql": {}}
 _MAX_REQUEST_ID = 64
 
 _Message = TypeVar("_Message", bound=Message)
@@ -51,12 +72,18 @@ class Database:
 
     On SQLite a write takes the writer's place at its start (BEGIN IMMEDIATE), so that two of them wait for each other
     instead of failing half-way; readers go on under WAL.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL.
+    replica_url
+        URL of a streaming replica of it, on PostgreSQL; empty for none.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_pre_ping=True)
-        if self.dialect == "sqlite":
-            _prepare_sqlite(self._engine)
+    def __init__(self, url: str, replica_url: str = "") -> None:
+        self._engine = _engine(url)
+        self._replica = _engine(replica_url) if replica_url else None
 
     @property
     def dialect(self) -> str:
@@ -66,30 +93,76 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Session for reading one consistent state; nothing is kept."""
-        with self._session(writes=False) as session:
+        with _session(self._engine, _READING) as session:
+            yield session
+
+    @contextmanager
+    def read_replica(self) -> Iterator[Session]:
+        """As `read`, on the replica where there is one that knows all that was committed until now.
+
+        So every caller sees what was written before, by whichever process; a replica that lags or is away is passed by.
+        """
+        engine = self._replica if self._replica is not None and self._has_caught_up(self._replica) else self._engine
+        with _session(engine, _READING) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Session for one transaction: committed at the end, rolled back when anything is raised."""
-        with self._session(writes=True) as session:
+        with _session(self._engine, _WRITING) as session:
             yield session
             session.commit()
-
-    @contextmanager
-    def _session(self, *, writes: bool) -> Iterator[Session]:
-        engine = self._engine.execution_options(learndock_writes=writes)
-        try:
-            with Session(engine, expire_on_commit=False) as session:
-                yield session
-        except OperationalError as error:
-            raise Unavailable(
-                Reason.SERVICE_UNAVAILABLE, "The database cannot be reached or is too busy.", retry_after=1.0
-            ) from error
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._replica is not None:
+            self._replica.dispose()
+
+    def _has_caught_up(self, replica: Engine) -> bool:
+        with self.read() as session:
+            written = session.scalar(text("SELECT pg_current_wal_flush_lsn()::text"))
+        try:
+            with replica.connect() as connection:
+                behind = text("SELECT pg_last_wal_replay_lsn() >= CAST(:written AS pg_lsn)")
+                return bool(connection.scalar(behind, {"written": written}))
+        except (DBAPIError, PoolTimeout):
+            return False
+
+
+@contextmanager
+def _session(engine: Engine, options: Mapping[str, Mapping[str, object]]) -> Iterator[Session]:
+    try:
+        with Session(engine.execution_options(**options[engine.dialect.name]), expire_on_commit=False) as session:
+            yield session
+    except DataError as error:  # such as a NUL character on PostgreSQL
+        raise InvalidInput(Reason.FIELD_INVALID, "A text holds a character that cannot be kept.") from error
+    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+        raise Unavailable(
+            Reason.SERVICE_UNAVAILABLE, "The database cannot be reached or is too busy.", retry_after=1.0
+        ) from error
+
+
+def _engine(url: str) -> Engine:
+    parsed = driven(url)
+    if parsed.get_backend_name() != "postgresql":
+        engine = create_engine(parsed, pool_pre_ping=True)
+        _prepare_sqlite(engine)
+        return engine
+    return create_engine(
+        parsed,
+        pool_pre_ping=True,
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_SIZE,
+        pool_timeout=_POOL_SECONDS,
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "options": f"-c lock_timeout={_BUSY_MS}"},
+    )
+
+
+def driven(url: str) -> URL:
+    """A URL with the driver that is installed, where it names none."""
+    parsed = make_url(url)
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
 
 
 def _prepare_sqlite(engine: Engine) -> None:

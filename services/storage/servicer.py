@@ -110,7 +110,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         """Tell a page of learnwares."""
         query = ListQuery(request.filter, request.order_by, request.show_deleted)
         size = page_size(request.page_size)
-        with self._database.read() as session:
+        with self._database.read_replica() as session:
             page = list_page(
                 session, caller.current(), query, pages=self._pages, page_token=request.page_token, size=size
             )
@@ -154,7 +154,7 @@ class StorageServicer(rpc.StorageServiceServicer):
 
     def GetSpecification(self, request: pb.GetSpecificationRequest, context: Context) -> pb.GetSpecificationResponse:
         """Tell the statistical specification of a version."""
-        with self._database.read() as session:
+        with self._database.read_replica() as session:
             stored, outputs = catalogue.get_specification(
                 session, caller.current(), request.learnware_id, request.version
             )
@@ -197,7 +197,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         self, request: pb.GetCatalogueSummaryRequest, context: Context
     ) -> pb.GetCatalogueSummaryResponse:
         """Count learnwares."""
-        with self._database.read() as session:
+        with self._database.read_replica() as session:
             return summarise(session)
 
     def CheckIntegrity(

@@ -39,7 +39,7 @@ def open_blobs(settings: Settings) -> BlobStore:
 def build(settings: Settings) -> Application:
     """Storage service on its database and folder."""
     migrate(settings.database, Path(__file__).parent / "migrations")
-    database = Database(settings.database)
+    database = Database(settings.database, settings.read_database_url)
     blobs = open_blobs(settings)
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
     uploads = Uploads(database, settings.upload_dir, limits)

@@ -14,6 +14,7 @@ from learndock import errors
 from learndock.errors import Reason
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
+from tests.support.databases import DATABASES
 from tests.support.storage import (
     MIB,
     SEMANTIC,
@@ -27,9 +28,9 @@ from tests.support.storage import (
 )
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with served_storage(tmp_path) as made:
+@pytest.fixture(params=DATABASES)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    with served_storage(tmp_path, database_url=DATABASES[request.param](tmp_path)) as made:
         yield made
 
 

