@@ -3,92 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-import hashlib
 from pathlib import Path
-import threading
 
 import pytest
 
 from learndock.account import Role
 from learndock.errors import (
     Aborted,
-    FailedPrecondition,
     InvalidInput,
-    LearndockError,
     NotFound,
     PermissionDenied,
     Reason,
-    ResourceExhausted,
 )
 from learndock.serving.sql import Database
 from learndock.v1 import storage_service_pb2 as storage_pb
 from learndock.v1 import types_pb2
 from learndock.v1 import validator_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
-from learndock.v1.validator_service_pb2_grpc import ValidatorServiceStub
-from learndock.wire import semantic_to_message, tensor_from_message
-from services.storage import wiring as storage
-from services.storage.config import Settings as StorageSettings
+from learndock.wire import tensor_from_message
 from services.validator import queue, store
-from services.validator import wiring as validator
-from services.validator.config import Settings
 from services.validator.record import Subject
 from services.validator.report import CHECKS
 from tests.support.models import ATOMS, model_package, semantic
-from tests.support.serving import SERVICE_TOKEN, Served, serve
+from tests.support.serving import SERVICE_TOKEN
+from tests.support.validation import PATIENCE, Dock, refusal, running, storing, stub, watched
 
-PATIENCE = 120.0
 LOOP = "while True: pass"
-
-
-@dataclass(frozen=True)
-class Dock:
-    """A storage service, and where a validator that follows it keeps its data."""
-
-    storage: Served
-    folder: Path
-    environments: Path
-
-    def settings(self, **changes: object) -> Settings:
-        values: dict[str, object] = {
-            "data_dir": self.folder / "validator",
-            "environments_dir": self.environments,
-            "storage_address": self.storage.address,
-            "service_token": SERVICE_TOKEN,
-            "executor": "bubblewrap",
-            "memory_mib": 256,
-            "sandbox_seconds": 60.0,
-            "predict_seconds": 20.0,
-            "lease_seconds": 3.0,
-            "retry_seconds": 0.1,
-            **changes,
-        }
-        return Settings(**values)  # type: ignore[arg-type]
-
-    @contextmanager
-    def validator(self, *, workers: bool = True, **changes: object) -> Iterator[Served]:
-        with serve(validator.build(self.settings(**changes)), workers=workers) as served:
-            yield served
-
-    def submit(self, package: Path, *, user_id: str = "owner", private: bool = False) -> str:
-        owner = StorageServiceStub(self.storage.channel_as(Role.USER, user_id))
-        data = package.read_bytes()
-        upload = owner.StartUpload(storage_pb.StartUploadRequest(size_bytes=len(data))).upload
-        owner.WriteUpload(iter([storage_pb.WriteUploadRequest(upload_id=upload.upload_id, offset=0, data=data)]))
-        finished = owner.FinishUpload(
-            storage_pb.FinishUploadRequest(
-                upload_id=upload.upload_id,
-                sha256=hashlib.sha256(data).hexdigest(),
-                visibility=types_pb2.VISIBILITY_PRIVATE if private else types_pb2.VISIBILITY_PUBLIC,
-            )
-        )
-        return finished.version.learnware_id
-
-    def version(self, learnware_id: str) -> types_pb2.LearnwareVersion:
-        owner = StorageServiceStub(self.storage.channel_as(Role.ADMIN))
-        return owner.GetVersion(storage_pb.GetVersionRequest(learnware_id=learnware_id)).version
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +38,8 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dock(tmp_path: Path, environments: Path) -> Iterator[Dock]:
-    settings = StorageSettings(data_dir=tmp_path / "storage", service_token=SERVICE_TOKEN)
-    with serve(storage.build(settings)) as stored:
-        yield Dock(stored, tmp_path, environments)
+    with storing(tmp_path, environments) as made:
+        yield made
 
 
 @pytest.fixture
@@ -108,31 +47,6 @@ def packages(tmp_path: Path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
     return folder
-
-
-def stub(served: Served, role: Role = Role.USER, user_id: str = "owner") -> ValidatorServiceStub:
-    return ValidatorServiceStub(served.channel_as(role, user_id))
-
-
-def watched(caller: ValidatorServiceStub, learnware_id: str) -> list[pb.Validation]:
-    request = pb.WatchValidationRequest(learnware_id=learnware_id)
-    return [answer.validation for answer in caller.WatchValidation(request, timeout=PATIENCE)]
-
-
-def running(caller: ValidatorServiceStub, learnware_id: str, phase: str = "") -> pb.Validation:
-    """The validation once a worker is at it, and at `phase` if that is told."""
-    request = pb.WatchValidationRequest(learnware_id=learnware_id)
-    for answer in caller.WatchValidation(request, timeout=PATIENCE):
-        found = answer.validation
-        if found.state == pb.VALIDATION_STATE_RUNNING and phase in ("", found.phase):
-            return found
-    raise AssertionError("it ended before")
-
-
-def refusal(call: object, *arguments: object) -> LearndockError:
-    with pytest.raises(LearndockError) as caught:
-        call(*arguments)  # type: ignore[operator]
-    return caught.value
 
 
 class TestValidating:
@@ -369,100 +283,3 @@ class TestCalling:
             assert isinstance(caught, InvalidInput)
             unknown = pb.WatchValidationRequest(learnware_id="99999999")
             assert isinstance(refusal(lambda: list(stub(served).WatchValidation(unknown))), NotFound)
-
-
-def pieces(
-    package: Path, semantic_message: types_pb2.SemanticSpecification | None = None
-) -> list[pb.CheckPackageRequest]:
-    data = package.read_bytes()
-    size = 1000
-    parts = [pb.CheckPackageRequest(data=data[start : start + size]) for start in range(0, len(data), size)]
-    first = [pb.CheckPackageRequest(semantic_specification=semantic_message)] if semantic_message else []
-    return first + parts
-
-
-@pytest.fixture(scope="module")
-def served(environments: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A validator that takes one package of at most 1 MiB at a time."""
-    folder = tmp_path_factory.mktemp("dry")
-    settings = StorageSettings(data_dir=folder / "storage", service_token=SERVICE_TOKEN)
-    with serve(storage.build(settings)) as stored:
-        dock = Dock(stored, folder, environments)
-        with dock.validator(dry_runs=1, max_package_bytes=2**20) as validating:
-            yield validating
-            assert list((folder / "validator" / "dry-runs").iterdir()) == []
-
-
-class TestDryRuns:
-    def test_a_good_package_passes_and_nothing_is_published(self, served: Served, packages: Path) -> None:
-        answer = stub(served).CheckPackage(iter(pieces(model_package(packages))))
-        assert answer.state == pb.VALIDATION_STATE_VERIFIED
-        assert [line.name for line in answer.report.checks] == list(CHECKS)
-        assert not stub(served, Role.ADMIN).ListValidations(pb.ListValidationsRequest()).validations
-
-    def test_a_faulty_one_is_told_which_check_failed(self, served: Served, packages: Path) -> None:
-        package = model_package(packages, predict="return np.zeros((1, 2))")
-        answer = stub(served).CheckPackage(iter(pieces(package)))
-        assert answer.state == pb.VALIDATION_STATE_REJECTED
-        assert answer.reason.startswith("output_length: ")
-
-    def test_another_semantic_specification_may_come_with_it(self, served: Served, packages: Path) -> None:
-        package = model_package(packages)
-        changed = semantic_to_message(semantic(input=None))
-        answer = stub(served).CheckPackage(iter(pieces(package, changed)))
-        assert answer.reason.startswith("semantic: ")
-        late = [*pieces(package), pb.CheckPackageRequest(semantic_specification=changed)]
-        assert isinstance(refusal(stub(served).CheckPackage, iter(late)), InvalidInput)
-
-    @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + bytes(100)])
-    def test_what_is_no_package_is_refused(self, served: Served, data: bytes) -> None:
-        caught = refusal(stub(served).CheckPackage, iter([pb.CheckPackageRequest(data=data)]))
-        assert isinstance(caught, InvalidInput)
-        assert caught.reason is Reason.PACKAGE_INVALID
-
-    def test_no_message_is_no_package(self, served: Served) -> None:
-        assert refusal(stub(served).CheckPackage, iter([])).reason is Reason.PACKAGE_INVALID
-
-    def test_what_is_too_large_is_refused(self, served: Served) -> None:
-        parts = [pb.CheckPackageRequest(data=bytes(2**19))] * 3
-        caught = refusal(stub(served).CheckPackage, iter(parts))
-        assert isinstance(caught, ResourceExhausted)
-        assert caught.reason is Reason.PACKAGE_TOO_LARGE
-
-    def test_one_too_many_is_refused_at_once(self, served: Served, packages: Path) -> None:
-        begun, go_on = threading.Event(), threading.Event()
-        data = model_package(packages).read_bytes()
-
-        def held() -> Iterator[pb.CheckPackageRequest]:
-            yield pb.CheckPackageRequest(data=data[:100])
-            begun.set()
-            go_on.wait(PATIENCE)
-            yield pb.CheckPackageRequest(data=data[100:])
-
-        answers: list[pb.CheckPackageResponse] = []
-        first = threading.Thread(target=lambda: answers.append(stub(served).CheckPackage(held())))
-        first.start()
-        assert begun.wait(PATIENCE)
-        try:
-            caught = _refused_in_the_end(served, packages)
-        finally:
-            go_on.set()
-            first.join(PATIENCE)
-        assert caught.reason is Reason.TOO_MANY_REQUESTS
-        assert [answer.state for answer in answers] == [pb.VALIDATION_STATE_VERIFIED]
-
-    def test_without_a_sandbox_it_says_so(self, dock: Dock, packages: Path) -> None:
-        with dock.validator(executor="none") as served:
-            caught = refusal(stub(served).CheckPackage, iter(pieces(model_package(packages))))
-        assert isinstance(caught, FailedPrecondition)
-        assert caught.reason is Reason.NO_SANDBOX
-
-
-def _refused_in_the_end(served: Served, packages: Path) -> LearndockError:
-    """The refusal of a second dry run; the first may need a moment to take its place."""
-    for _ in range(20):
-        try:
-            stub(served).CheckPackage(iter(pieces(model_package(packages, name="second"))))
-        except LearndockError as error:
-            return error
-    raise AssertionError("never refused")

@@ -282,7 +282,9 @@ def test_nothing_is_left_when_it_is_closed_or_cannot_load(
 
 
 def test_what_a_dead_process_left_is_swept(environments: EnvironmentCache, tmp_path: Path) -> None:
-    leave = f"from learndock.sandbox.owner import own_mark; import os; os.makedirs({str(tmp_path)!r} + '/' + own_mark())"
+    leave = (
+        f"from learndock.sandbox.owner import own_mark; import os; os.makedirs({str(tmp_path)!r} + '/' + own_mark())"
+    )
     subprocess.run([sys.executable, "-c", leave], check=True)
     (tmp_path / "kept").mkdir()
     LearnwareLauncher(BubblewrapExecutor(), environments, tmp_path, LIMITS).sweep()
