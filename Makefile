@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification clean
+.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -56,6 +56,10 @@ sandbox-image: ## build the image that models run in
 bench-identification: setup sandbox ## find and reuse the learnwares of DATA for its tasks; figures go to JSON
 	@mkdir -p $(dir $(JSON))
 	$(BIN)/python benchmarks/identification.py $(DATA) --json $(JSON)
+
+bench-spec: setup ## specifications of ours beside the reference engine's, then limits; OPTIONS="--small" to try
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec $(OPTIONS)
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec_limits
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
