@@ -153,13 +153,20 @@ def reported(call: Call) -> Iterator[None]:
         yield
     except LearndockError as error:
         _abort(call.context, error)
-    except Exception:
+    except Exception as error:
+        if _ended_by_caller(call, error):
+            raise  # gRPC has answered already
         request_id = caller.served().request_id
         _log.exception("fault", extra={"method": call.method, "request_id": request_id})
         _abort(
             call.context,
             errors.Internal(Reason.INTERNAL, f"A fault of the dock; its log tells more under request id {request_id}."),
         )
+
+
+def _ended_by_caller(call: Call, error: Exception) -> bool:
+    """Whether reading a stream of requests failed since its caller is gone; gRPC tells it by an error of no class."""
+    return call.request is None and type(error) is grpc.RpcError and not call.context.is_active()
 
 
 def _abort(context: grpc.ServicerContext, error: LearndockError) -> None:

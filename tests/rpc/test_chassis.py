@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import logging
+import threading
 import time
 from typing import Any
 
@@ -18,7 +20,13 @@ from learndock.errors import Reason
 from learndock.serving import caller
 from learndock.serving.application import Application, Servicer
 from learndock.status import CODES, from_rpc_error, to_status
+from learndock.v1 import spec_service_pb2 as spec_pb
 from learndock.v1 import storage_service_pb2 as pb
+from learndock.v1.spec_service_pb2_grpc import (
+    SpecificationServiceServicer,
+    SpecificationServiceStub,
+    add_SpecificationServiceServicer_to_server,
+)
 from learndock.v1.storage_service_pb2_grpc import (
     StorageServiceServicer,
     StorageServiceStub,
@@ -166,6 +174,43 @@ def test_streams_end_when_the_server_stops() -> None:
         assert next(changes).sequence == 1
     with pytest.raises((errors.Unavailable, errors.Cancelled)):
         list(changes)
+
+
+def test_a_caller_who_gives_up_within_its_requests_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    reading = Reading()
+    probe = Servicer("learndock.v1.SpecificationService", reading, add_SpecificationServiceServicer_to_server)
+    with caplog.at_level(logging.INFO, "learndock.rpc"), serve(Application("probe", servicers=(probe,))) as running:
+        given_up = threading.Event()
+
+        def requests() -> Iterator[spec_pb.BuildSpecificationRequest]:
+            yield spec_pb.BuildSpecificationRequest()
+            assert given_up.wait(30)
+
+        call = SpecificationServiceStub(running.raw).BuildSpecification.future(
+            requests(), metadata=(("authorization", "Bearer USER:someone"),)
+        )
+        assert reading.began.wait(30)
+        call.cancel()
+        given_up.set()
+        assert reading.ended.wait(30)
+    assert [(record.getMessage(), getattr(record, "code", None)) for record in caplog.records] == [("rpc", "CANCELLED")]
+
+
+class Reading(SpecificationServiceServicer):
+    """Reads requests to their end."""
+
+    def __init__(self) -> None:
+        self.began, self.ended = threading.Event(), threading.Event()
+
+    def BuildSpecification(
+        self, request_iterator: Iterator[spec_pb.BuildSpecificationRequest], context: grpc.ServicerContext
+    ) -> spec_pb.BuildSpecificationResponse:
+        try:
+            for _ in request_iterator:
+                self.began.set()
+        finally:
+            self.ended.set()
+        return spec_pb.BuildSpecificationResponse()
 
 
 class Endless(StorageServiceServicer):
