@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from learndock.errors import DataLoss, NotFound, Reason, Unavailable
+from learndock.serving import faults
 
 CHUNK_BYTES = 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -106,8 +107,10 @@ class FolderBlobs:
                 file.flush()
                 os.fsync(file.fileno())
             verify_file(aside, sha256)
+            faults.reach("package.written")
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.rename(target)
+            faults.reach("package.renamed")
             for folder in (target.parent, target.parent.parent, self._root):
                 _sync_folder(folder)
         except OSError as error:

@@ -20,6 +20,7 @@ from learndock.learnware import (
 )
 from learndock.package.inspection import check_fit
 from learndock.package.semantic import check_semantic
+from learndock.serving import faults
 from learndock.serving.sql import now
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
@@ -187,6 +188,7 @@ def update_learnware(session: Session, principal: Principal, change: Change, fie
     if "semantic_specification" in fields:
         _check_meaning(session, updated)
     store.save_learnware(session, updated)
+    faults.reach("update.saved")
     if _meaning(updated) != _meaning(learnware):
         _demand_validation(session, learnware.learnware_id)
     return changes.log_learnware(session, learnware.learnware_id, pb.CHANGE_KIND_LEARNWARE_UPDATED)
@@ -196,6 +198,7 @@ def delete_learnware(session: Session, principal: Principal, learnware_id: str) 
     """Hide a learnware."""
     learnware = living_learnware(session, principal, learnware_id)
     store.save_learnware(session, replace(learnware, delete_time=now()))
+    faults.reach("delete.saved")
     return changes.log_learnware(session, learnware_id, pb.CHANGE_KIND_LEARNWARE_DELETED)
 
 
@@ -213,6 +216,7 @@ def purge_deleted(session: Session, window: timedelta) -> int:
     ids = store.deleted_before(session, now() - window)
     for learnware_id in ids:
         store.purge(session, learnware_id)
+        faults.reach("gc.purged")
     return len(ids)
 
 

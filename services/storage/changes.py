@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from learndock.errors import OutOfRange, Reason
 from learndock.learnware import Learnware, LearnwareVersion
-from learndock.serving import caller
+from learndock.serving import caller, faults
 from learndock.serving.sql import Database, now
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
@@ -78,6 +78,8 @@ class ChangeFeed:
         with self._database.write() as session:
             store.hold_writers(session)
             yield session
+            faults.reach("transaction.ready")
+        faults.reach("transaction.committed")
         with self._changed:
             self._changed.notify_all()
 

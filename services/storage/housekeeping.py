@@ -7,9 +7,9 @@ import logging
 import threading
 
 from learndock.errors import LearndockError
-from learndock.serving.sql import Database, now
+from learndock.serving.sql import Database
 from services.storage import catalogue, store
-from services.storage.blobs import BlobStore
+from services.storage.collection import Collection
 from services.storage.uploads import Uploads
 
 _log = logging.getLogger("learndock.storage")
@@ -21,18 +21,16 @@ class Housekeeping:
     def __init__(
         self,
         database: Database,
-        blobs: BlobStore,
+        collection: Collection,
         uploads: Uploads,
         *,
         undelete_window: timedelta,
-        orphan_grace: timedelta,
         interval_seconds: float,
     ) -> None:
         self._database = database
-        self._blobs = blobs
+        self._collection = collection
         self._uploads = uploads
         self._undelete_window = undelete_window
-        self._orphan_grace = orphan_grace
         self._interval_seconds = interval_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -50,21 +48,16 @@ class Housekeeping:
         """One round; how much of each kind was removed."""
         uploads = self._uploads.purge_expired()
         with self._database.write() as session:
+            store.hold_writers(session)
             learnwares = catalogue.purge_deleted(session, self._undelete_window)
         return {"uploads": uploads, "learnwares": learnwares, "packages": self._remove_orphans()}
 
     def _remove_orphans(self) -> int:
         removed = 0
-        for blob in self._blobs.list_all():
+        for blob in self._collection.orphans():
             if self._stopped.is_set():
                 break
-            if blob.touch_time > now() - self._orphan_grace:
-                continue
-            with self._database.read() as session:
-                referred = store.is_referred(session, blob.sha256)
-            if not referred:
-                self._blobs.delete(blob.sha256)
-                removed += 1
+            removed += self._collection.remove(blob.sha256)
         return removed
 
     def _run(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from google.protobuf.message import DecodeError
 from sqlalchemy import func, select
@@ -14,11 +13,12 @@ from learndock.errors import DataLoss, LearndockError, NotFound
 from learndock.learnware import LearnwareVersion, VersionState
 from learndock.package.inspection import check_fit
 from learndock.serving import caller
-from learndock.serving.sql import Database, now
+from learndock.serving.sql import Database
 from learndock.v1 import types_pb2
 from learndock.wire import specification_from_message
 from services.storage import store
 from services.storage.blobs import BlobStore
+from services.storage.collection import Collection
 from services.storage.models import ChangeRow, LearnwareRow, VersionRow
 
 
@@ -44,10 +44,10 @@ class Fault:
 class IntegrityCheck:
     """Compares catalogue and packages."""
 
-    def __init__(self, database: Database, blobs: BlobStore, orphan_grace: timedelta) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, collection: Collection) -> None:
         self._database = database
         self._blobs = blobs
-        self._orphan_grace = orphan_grace
+        self._collection = collection
 
     def run(self, *, read_packages: bool) -> Iterator[Fault]:
         """Everything that is wrong; with `read_packages` every byte is read too."""
@@ -88,18 +88,13 @@ class IntegrityCheck:
         return True
 
     def _orphans(self) -> Iterator[Fault]:
-        for blob in self._blobs.list_all():
+        for blob in self._collection.orphans():
             caller.check_active()
-            if blob.touch_time > now() - self._orphan_grace:
-                continue
-            with self._database.read() as session:
-                referred = store.is_referred(session, blob.sha256)
-            if not referred:
-                yield Fault(
-                    "I2",
-                    blob.sha256,
-                    f"Its {blob.size_bytes} bytes belong to no version; the next round of tidying up removes them.",
-                )
+            yield Fault(
+                "I2",
+                blob.sha256,
+                f"Its {blob.size_bytes} bytes belong to no version; the next round of tidying up removes them.",
+            )
 
 
 def _log_faults(session: Session) -> Iterator[Fault]:

@@ -19,10 +19,12 @@ from learndock.errors import (
     PermissionDenied,
     Reason,
     ResourceExhausted,
+    Unavailable,
 )
 from learndock.learnware import Learnware, LearnwareVersion, SemanticSpecification, Visibility
 from learndock.package.confined import inspect_confined
 from learndock.package.inspection import Inspection, file_sha256
+from learndock.serving import faults
 from learndock.serving.sql import Database
 from learndock.wire import specification_to_message
 from services.storage import catalogue
@@ -85,13 +87,16 @@ class PackageDesk:
         except _REFUSALS:
             self._uploads.cancel(submission.upload.upload_id)
             raise
+        faults.reach("finish.committed")
         self._uploads.discard(submission.upload.upload_id)
+        faults.reach("finish.discarded")
 
     def enter(
         self, session: Session, principal: Principal, submission: Submission, inspection: Inspection
     ) -> tuple[Learnware, LearnwareVersion]:
         """Enter an examined package in the catalogue and forget its upload, in one transaction."""
         catalogue.refuse_duplicate(session, principal, submission.sha256)
+        self._check_kept(submission.sha256)
         upload = submission.upload
         package = catalogue.new_package(
             upload.learnware_id, inspection.sha256, inspection.size_bytes, inspection.scan.format_class
@@ -125,8 +130,15 @@ class PackageDesk:
                 "Neither the request nor the package holds a semantic specification.",
                 field="semantic_specification",
             )
+        faults.reach("finish.examined")
         self._blobs.put(path, submission.sha256)
+        faults.reach("finish.stored")
         return inspection
+
+    def _check_kept(self, sha256: str) -> None:
+        """The bytes may have been collected just before they were put again; see `Collection`."""
+        if self._blobs.stat(sha256) is None:
+            raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The package must be stored once more.", retry_after=0.0)
 
     def _check_complete(self, submission: Submission) -> None:
         upload = submission.upload

@@ -30,7 +30,7 @@ from learndock.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from learndock.serving import caller
+from learndock.serving import caller, faults
 from learndock.serving.sql import Database, now
 from services.storage.models import UploadRow
 
@@ -199,6 +199,7 @@ class Uploads:
             expired = list(session.scalars(select(UploadRow.upload_id).where(UploadRow.expire_time <= now())))
             session.execute(delete(UploadRow).where(UploadRow.upload_id.in_(expired)))
             known = set(session.scalars(select(UploadRow.upload_id)))
+        faults.reach("gc.uploads_forgotten")
         for path in self._folder.iterdir():
             if path.name not in known and self._is_old(path):
                 path.unlink(missing_ok=True)
@@ -252,11 +253,13 @@ class Uploads:
 
     def _commit(self, file: BinaryIO, upload_id: str, committed_bytes: int) -> None:
         os.fsync(file.fileno())
+        faults.reach("upload.synced")
         with self._database.write() as session:
             row = session.get(UploadRow, upload_id)
             if row is not None:
                 row.committed_bytes = committed_bytes
                 row.expire_time = now() + self._limits.lifetime
+        faults.reach("upload.committed")
 
 
 def _try_lock(file: BinaryIO) -> bool:

@@ -11,6 +11,7 @@ from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2_grpc as rpc
 from services.storage.blobs import BlobStore, FolderBlobs
 from services.storage.changes import ChangeFeed
+from services.storage.collection import Collection
 from services.storage.config import Settings
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
@@ -43,21 +44,20 @@ def build(settings: Settings) -> Application:
     blobs = open_blobs(settings)
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
     uploads = Uploads(database, settings.upload_dir, limits)
-    orphan_grace = timedelta(hours=settings.orphan_hours)
+    collection = Collection(database, blobs, timedelta(hours=settings.orphan_hours))
     servicer = StorageServicer(
         database,
         blobs,
         uploads,
         ChangeFeed(database, settings.poll_seconds),
-        IntegrityCheck(database, blobs, orphan_grace),
+        IntegrityCheck(database, blobs, collection),
         PageTokens(settings.page_secret),
     )
     housekeeping = Housekeeping(
         database,
-        blobs,
+        collection,
         uploads,
         undelete_window=timedelta(days=settings.undelete_days),
-        orphan_grace=orphan_grace,
         interval_seconds=settings.sweep_seconds,
     )
     return Application(

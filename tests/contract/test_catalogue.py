@@ -82,14 +82,19 @@ def test_a_failed_writer_leaves_no_gap(url: str) -> None:
     database = Database(url)
     feed = ChangeFeed(database, 0.1)
     enter(feed, 1)
-    with pytest.raises(errors.NotFound), feed.transaction() as session:
-        made = catalogue.new_package("", "f" * 64, 1, None)
-        catalogue.enter_learnware(session, ANN, SEMANTIC, Visibility.PUBLIC, made, None)
-        catalogue.delete_learnware(session, ANN, "00000099")
+    with pytest.raises(errors.NotFound):
+        fail_half_way(feed)
     assert enter(feed, 2) == "00000002"
     with database.read() as session:
         assert list(session.scalars(select(ChangeRow.sequence).order_by(ChangeRow.sequence))) == [1, 2]
     database.close()
+
+
+def fail_half_way(feed: ChangeFeed) -> None:
+    with feed.transaction() as session:
+        made = catalogue.new_package("", "f" * 64, 1, None)
+        catalogue.enter_learnware(session, ANN, SEMANTIC, Visibility.PUBLIC, made, None)
+        catalogue.delete_learnware(session, ANN, "00000099")
 
 
 def test_no_id_is_given_out_again_after_a_purge(url: str) -> None:
@@ -128,8 +133,12 @@ def test_the_schema_is_the_models(url: str) -> None:
 
 def test_processes_that_start_together_migrate_in_turns(tmp_path: Path) -> None:
     url = DATABASES["postgresql"](tmp_path)
-    code = "import sys, pathlib; from learndock.serving.sql import migrate; migrate(sys.argv[1], pathlib.Path(sys.argv[2]))"
-    command_line = [sys.executable, "-c", code, url, str(MIGRATIONS)]
+    lines = (
+        "import pathlib, sys",
+        "from learndock.serving.sql import migrate",
+        "migrate(sys.argv[1], pathlib.Path(sys.argv[2]))",
+    )
+    command_line = [sys.executable, "-c", "\n".join(lines), url, str(MIGRATIONS)]
     started = [subprocess.Popen(command_line, cwd=MIGRATIONS.parents[2]) for _ in range(3)]
     assert [process.wait() for process in started] == [0, 0, 0]
 

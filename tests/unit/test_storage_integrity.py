@@ -19,6 +19,7 @@ from learndock.serving.sql import Database, migrate
 from services.storage import catalogue, wiring
 from services.storage.blobs import FolderBlobs
 from services.storage.changes import ChangeFeed
+from services.storage.collection import Collection
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
 from services.storage.models import ChangeRow, ContentRow, LearnwareRow, VersionRow
@@ -69,16 +70,15 @@ class Dock:
             record_verdict(session, SERVICE, learnware_id, 1, Verdict(VersionState.VERIFIED, uuid4().hex, 1))
 
     def faults(self, grace: timedelta = HOUR) -> list[tuple[str, str]]:
-        check = IntegrityCheck(self.database, self.blobs, grace)
+        check = IntegrityCheck(self.database, self.blobs, Collection(self.database, self.blobs, grace))
         return [(fault.invariant, fault.subject) for fault in check.run(read_packages=True)]
 
     def sweep(self, *, undelete: timedelta = HOUR, orphans: timedelta = HOUR) -> dict[str, int]:
         worker = Housekeeping(
             self.database,
-            self.blobs,
+            Collection(self.database, self.blobs, orphans),
             self.uploads,
             undelete_window=undelete,
-            orphan_grace=orphans,
             interval_seconds=1,
         )
         return worker.sweep()
