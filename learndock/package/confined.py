@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-import resource
+import socket
 import subprocess
 import sys
+import threading
 
-from learndock.errors import InvalidInput, LearndockError, Reason
+from learndock.errors import InvalidInput, Reason
 from learndock.learnware import SemanticSpecification
-from learndock.package.inspection import Inspection, inspect_package
-from learndock.package.record import dump_error, dump_inspection, load_inspection
-from learndock.package.semantic import check_semantic, parse_semantic, semantic_json
+from learndock.package.inspection import Inspection
+from learndock.package.inspector import read_all
+from learndock.package.record import load_inspection
+from learndock.package.semantic import check_semantic, semantic_json
 
-MEMORY_BYTES = 2**30
-CPU_SECONDS = 30
 WALL_SECONDS = 90
 
 _ROOT = Path(__file__).parents[2]
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from learndock.package import confined; confined.main()"
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from learndock.package import inspector; inspector.main()"
 
 
 def inspect_confined(path: Path, semantic: SemanticSpecification | None = None) -> Inspection:
@@ -33,39 +34,69 @@ def inspect_confined(path: Path, semantic: SemanticSpecification | None = None) 
     """
     if semantic is not None:
         check_semantic(semantic)
-    try:
-        process = subprocess.run(  # noqa: S603  # our own interpreter and module; the path is an argument, not a word
-            [sys.executable, "-I", "-c", _START, str(_ROOT), str(path.resolve())],
-            input=semantic_json(semantic) if semantic else b"",
-            capture_output=True,
-            timeout=WALL_SECONDS,
+    request = {
+        "path": str(path.resolve()),
+        "semantic": semantic_json(semantic).decode() if semantic else "",
+        "seconds": WALL_SECONDS,
+    }
+    answer = _ask(json.dumps(request).encode())
+    if not answer:
+        raise InvalidInput(
+            Reason.PACKAGE_INVALID, "The package cannot be inspected within the dock's limits.", field="package"
+        )
+    return load_inspection(answer)
+
+
+def _ask(request: bytes) -> bytes:
+    """The answer of a new child of the inspector; empty when it died."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            _inspector.hand_over(theirs)
+        ours.settimeout(WALL_SECONDS + 5)
+        try:
+            ours.sendall(request)
+            ours.shutdown(socket.SHUT_WR)
+            return read_all(ours)
+        except OSError:
+            return b""
+
+
+class _Inspector:
+    """The inspecting process; started when it is first needed, and again should it have ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def hand_over(self, connection: socket.socket) -> None:
+        """Give it one end of a connection."""
+        with self._lock:
+            if self._control is not None and self._owner == os.getpid():  # a fork of us starts its own
+                try:
+                    socket.send_fds(self._control, [b"\0"], [connection.fileno()])
+                except OSError:
+                    self._control.close()
+                else:
+                    return
+            self._control, self._process = _start()
+            self._owner = os.getpid()
+            socket.send_fds(self._control, [b"\0"], [connection.fileno()])
+
+
+def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
             env={"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             cwd="/",
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        raise _beyond_limits() from None
-    if process.returncode != 0:
-        raise _beyond_limits()
-    return load_inspection(process.stdout)
+    return ours, process
 
 
-def main() -> None:
-    """The confined process: takes the path as its last argument and the semantic specification on standard input."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    given = sys.stdin.buffer.read()
-    try:
-        answer = dump_inspection(inspect_package(Path(sys.argv[-1]), parse_semantic(given) if given else None))
-    except LearndockError as error:
-        answer = dump_error(error)
-    except MemoryError:
-        os._exit(1)
-    sys.stdout.buffer.write(answer)
-
-
-def _beyond_limits() -> InvalidInput:
-    return InvalidInput(
-        Reason.PACKAGE_INVALID, "The package cannot be inspected within the dock's limits.", field="package"
-    )
+_inspector = _Inspector()
