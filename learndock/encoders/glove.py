@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.encoders.encoder import Items, Progress, Vectors, silent
-from learndock.encoders.extras import module_of, version_of
 from learndock.encoders.texts import Texts
 from learndock.errors import InvalidInput, Reason
+from learndock.extras import module_of, version_of
 from learndock.learnware import Modality
 
 EXTRA = "text-light"
@@ -47,7 +47,7 @@ class GloveEncoder:
         return f"{version_of(EXTRA, _DISTRIBUTION)}-1"
 
     def encode(self, items: Items | Texts, *, progress: Progress | None = None) -> Vectors:
-        """Vectors float32 [n, 50] of texts, about 2,500 posts a second on one core.
+        """Vectors float32 [n, 50] of texts, about 2,000 posts a second on a busy core.
 
         Raises
         ------

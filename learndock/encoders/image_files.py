@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.encoders.extras import module_of
 from learndock.errors import InvalidInput, Reason
+from learndock.extras import module_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,8 +14,8 @@ import torch
 
 from learndock.encoders.batches import encode_batches
 from learndock.encoders.encoder import Items, Progress, Vectors, silent
-from learndock.encoders.extras import module_of, version_of
 from learndock.encoders.texts import Texts
+from learndock.extras import module_of, version_of
 from learndock.learnware import Modality
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class RandomConvolutionEncoder:
     dimension: int = CHANNELS[-1] * GRID * GRID
 
     def encode(self, items: Items | Images, *, progress: Progress | None = None) -> Vectors:
-        """Vectors float32 [n, 512] of images, about 2,000 a second on one core.
+        """Vectors float32 [n, 512] of images, about 1,000 a second on a busy core.
 
         Raises
         ------

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import FeatureSpace
 from learndock.rkme import fidelity
+from learndock.rkme.columns import PLAIN, TableSchema
 from learndock.rkme.kernel import RobustScaler, median_gamma
 from learndock.rkme.objective import Float32Rows, gaussian_gram
 from learndock.rkme.privacy import MIN_ROWS, PrivacyGate, Reducer
@@ -105,6 +106,7 @@ def build_specification(
     *,
     options: BuildOptions = BuildOptions(),
     input: FeatureSpace | None = None,  # noqa: A002  # the specification's own word
+    schema: TableSchema = PLAIN,
     progress: Progress | None = None,
 ) -> Specification:
     """Specification of the distribution that rows come from, with its fidelity and privacy measured.
@@ -117,11 +119,14 @@ def build_specification(
     Parameters
     ----------
     rows
-        Array [n, d] or [n, ...] (flattened, its item shape kept), nested list, pandas data frame or torch tensor.
+        Array [n, d] or [n, ...] (flattened, its item shape kept), nested list, torch tensor, pandas data frame or
+        Arrow table.
     options
         Atom count, rounds, seed.
     input
-        What the columns mean; by default the names of a data frame's columns.
+        What the columns mean; by default what a data frame or a table tells of them.
+    schema
+        What the types of a data frame's columns do not tell: vocabularies, dates, gaps, units.
     progress
         Told what is done; may raise to stop.
 
@@ -136,7 +141,7 @@ def build_specification(
         Rows are not finite numbers [n, d] (SHAPE_MISMATCH, NOT_FINITE, FIELD_INVALID), are too few (TOO_FEW_ROWS) or
         all the same (PRIVACY_AT_RISK), or an option does not fit them; the error names the field.
     """
-    checked = Rows.of(rows)
+    checked = Rows.of(rows, schema)
     _check_row_count(len(checked), options)
     feature_space = input or checked.feature_space
     if feature_space is not None and feature_space.dimension != checked.dimension:

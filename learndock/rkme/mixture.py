@@ -20,6 +20,8 @@ Matrix = NDArray[np.float64]
 MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
 _TOLERANCE = 1e-7
+# Enough to tell in which direction something lacks.
+_ROUGH = 1e-4
 _ITERATIONS = 1000
 
 
@@ -45,8 +47,8 @@ class MixtureWeights:
     gap: float
 
 
-def pairwise_frank_wolfe(gram: Matrix, target: Vector) -> Vector:
-    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of 1e-7; O(C) an iteration.
+def pairwise_frank_wolfe(gram: Matrix, target: Vector, *, tolerance: float = _TOLERANCE) -> Vector:
+    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of `tolerance`; O(C) an iteration.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ def pairwise_frank_wolfe(gram: Matrix, target: Vector) -> Vector:
         G, symmetric positive semi-definite, [C, C].
     target
         c, [C].
+    tolerance
+        Duality gap to reach.
 
     Notes
     -----
@@ -68,7 +72,7 @@ def pairwise_frank_wolfe(gram: Matrix, target: Vector) -> Vector:
         gradient = image - target
         best = int(np.argmin(gradient))
         worst = int(np.argmax(np.where(weights > 0, gradient, -np.inf)))
-        if gradient @ weights - gradient[best] <= _TOLERANCE / 2:
+        if gradient @ weights - gradient[best] <= tolerance / 2:
             break
         curvature = gram[best, best] - 2.0 * gram[best, worst] + gram[worst, worst]
         descent = gradient[worst] - gradient[best]
@@ -87,7 +91,7 @@ def duality_gap(gram: Matrix, target: Vector, weights: Vector) -> float:
 
 def residual(embeddings: Matrix, target: Vector) -> Vector:
     """What the best mixture of embeddings [C, D] lacks of the target [D]; what lies along it should be added."""
-    weights = pairwise_frank_wolfe(embeddings @ embeddings.T, embeddings @ target)
+    weights = pairwise_frank_wolfe(embeddings @ embeddings.T, embeddings @ target, tolerance=_ROUGH)
     return np.asarray(target - weights @ embeddings)
 
 

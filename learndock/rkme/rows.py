@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import FeatureSpace
+from learndock.rkme.columns import PLAIN, TableSchema, encode_columns
+from learndock.rkme.frames import columns_of, is_arrow_table, is_data_frame, is_plain_frame
 from learndock.rkme.kernel import RobustScaler
 from learndock.rkme.specification import MAX_DIMENSION, MAX_MAGNITUDE
 
@@ -21,16 +23,6 @@ _BLOCK_NUMBERS = 4 * 2**20
 # Scaled columns are clipped here, in robust standard deviations: an outlier shall neither rule the distances nor be
 # recognisable in an atom.
 CLIP = 10.0
-
-
-@runtime_checkable
-class _Frame(Protocol):
-    """A pandas data frame, by what is used of it."""
-
-    @property
-    def columns(self) -> object: ...
-
-    def to_numpy(self) -> NDArray[np.generic]: ...
 
 
 @runtime_checkable
@@ -55,7 +47,7 @@ class Rows:
     item_shape
         Shape of one item before flattening, with product d.
     columns
-        Names of a data frame's columns; empty for arrays.
+        What each column means, where the data tells; empty for arrays.
     """
 
     values: NDArray[np.generic]
@@ -63,17 +55,18 @@ class Rows:
     columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: ArrayLike) -> Rows:
-        """Rows of an array [n, ...], a nested list, a data frame or a tensor.
+    def of(cls, data: ArrayLike, schema: TableSchema = PLAIN) -> Rows:
+        """Rows of an array [n, ...], a nested list, a tensor, a data frame or an Arrow table.
 
         Raises
         ------
         InvalidInput
-            Not numbers, fewer than two axes, no column, too many, NaN or infinity, or magnitudes beyond 1e6; the
-            message names the first column at fault and no value.
+            Not numbers, fewer than two axes, no column, too many, NaN or infinity, or magnitudes beyond 1e6; or a
+            column that does not fit the schema, see `columns.encode_columns`. The message names the first column at
+            fault and no value.
         """
-        columns = tuple(str(name) for name in data.columns) if isinstance(data, _Frame) else ()
-        array = _numbers(_array(data), columns)
+        array, columns = _with_names(data, schema)
+        array = _numbers(array)
         if array.ndim < 2:
             raise _invalid(Reason.SHAPE_MISMATCH, f"Rows must be [n, d], not {list(array.shape)}.")
         item_shape = array.shape[1:]
@@ -149,25 +142,31 @@ class ScaledRows:
         return self.scaler.inverse(atoms).astype(np.float32)
 
 
+def _with_names(data: ArrayLike, schema: TableSchema) -> tuple[NDArray[np.generic], tuple[str, ...]]:
+    if is_plain_frame(data) and not schema:
+        return np.asarray(data), tuple(str(name) for name in data.columns)  # type: ignore[union-attr]
+    if is_data_frame(data) or is_arrow_table(data):
+        values, space = encode_columns(columns_of(data), schema)
+        return values, tuple(space.descriptions.values())
+    if schema:
+        raise _invalid(Reason.FIELD_INVALID, "A schema needs columns with names: a data frame, a table or a file.")
+    return _array(data), ()
+
+
 def _array(data: ArrayLike) -> NDArray[np.generic]:
     try:
         if isinstance(data, _Tensor):
             return np.asarray(data.detach().cpu().numpy())
-        if isinstance(data, _Frame):
-            return np.asarray(data.to_numpy())
         return np.asarray(data)
     except (TypeError, ValueError) as error:  # ragged lists, bfloat16
         raise _invalid(Reason.SHAPE_MISMATCH, "Rows must be one array of numbers.") from error
 
 
-def _numbers(array: NDArray[np.generic], columns: tuple[str, ...]) -> NDArray[np.generic]:
+def _numbers(array: NDArray[np.generic]) -> NDArray[np.generic]:
     if array.dtype.kind in "biuf":
         return array
-    if array.dtype.kind != "O" or array.ndim != 2:
+    if array.dtype.kind != "O" or any(isinstance(value, str | bytes | complex) for value in array.flat):
         raise _invalid(Reason.FIELD_INVALID, f"Rows must be real numbers, not {array.dtype.name}.")
-    for index in range(array.shape[1]):  # a data frame of several types
-        if any(isinstance(value, str | bytes | complex) for value in array[:, index]):
-            raise _invalid(Reason.FIELD_INVALID, f"{_column_name(index, columns)} holds text; encode it as numbers.")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
-"""Tables in the owner's files: .npy, .npz and .csv."""
+"""Tables in the owner's files: .npy, .npz, .csv and .parquet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import csv
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.errors import InvalidInput, Reason
+from learndock.extras import module_of
 from learndock.learnware import FeatureSpace
+from learndock.rkme.columns import PLAIN, Column, TableSchema, encode_columns
+from learndock.rkme.frames import columns_of
 
 _NPZ_KEY = "X"
 _DELIMITERS = (",", ";", "\t")
@@ -21,24 +24,36 @@ Table = tuple[NDArray[np.generic], FeatureSpace | None]
 """Rows, and the meaning of their columns where the file names them."""
 
 
-def read_rows(path: str | Path) -> Table:
-    """Rows [n, ...] of a file, and its column names if it has a header.
+def read_rows(path: str | Path, schema: TableSchema = PLAIN) -> Table:
+    """Rows [n, ...] of a file, and the meaning of its columns if it names them.
 
-    `.npy` holds one array; `.npz` one of the name X; `.csv` numbers separated by commas, semicolons or tabs, with a
-    header if a cell of its first line is no number. Nothing in a file is executed.
+    `.npy` holds one array; `.npz` one of the name X; `.csv` cells separated by commas, semicolons or tabs, with a
+    header if a cell of its first line is no number; `.parquet` columns of any type. Nothing in a file is executed.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        What becomes of columns that are no numbers, see `columns.encode_columns`; it needs a file with names.
 
     Raises
     ------
     InvalidInput
         The file is missing, of another kind or damaged, or holds what is no number; the message names the line and
-        the column of a cell, not its content.
+        the column of a cell, not its content. Or a column does not fit the schema.
+    FailedPrecondition
+        The file needs a package that is not installed (EXTRA_MISSING).
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise _invalid(f"{path.name} is none of {', '.join(_READERS)}.")
+    suffix = path.suffix.lower()
+    if suffix not in (*_READERS, *_NAMED_READERS):
+        raise _invalid(f"{path.name} is none of {', '.join((*_READERS, *_NAMED_READERS))}.")
+    named = _NAMED_READERS.get(suffix) if schema or suffix not in _READERS else None
+    if schema and named is None:
+        raise _invalid(f"{path.name} names no columns, so that a schema says nothing of it.")
     try:
-        return reader(path)
+        return encode_columns(named(path), schema) if named else _READERS[suffix](path)
     except OSError as error:
         raise _invalid(f"{path} cannot be read: {error.strerror or 'it is damaged'}.") from error
 
@@ -84,6 +99,41 @@ def _read_csv(path: Path) -> Table:
     return rows, FeatureSpace(len(header), dict(enumerate(header)))
 
 
+def _columns_of_csv(path: Path) -> Sequence[Column]:
+    try:
+        header, delimiter = _first_line(path)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, delimiter=delimiter)
+            next(reader, None)
+            records = [cells for cells in reader if cells]
+    except UnicodeDecodeError as error:
+        raise _invalid(f"{path.name} is not UTF-8 text.") from error
+    except csv.Error as error:
+        raise _invalid(f"{path.name} is not a table of comma-separated values.") from error
+    if not header or not records:
+        raise _invalid(f"{path.name} holds no {'rows' if header else 'names of columns'}.")
+    for position, cells in enumerate(records):
+        if len(cells) != len(header):
+            raise _invalid(f"Row {position} of {path.name} has {len(cells)} columns, not {len(header)}.")
+    return [Column(name, _typed(cells)) for name, cells in zip(header, zip(*records, strict=True), strict=True)]
+
+
+def _typed(cells: Sequence[str]) -> NDArray[np.generic]:
+    """Numbers where every cell is one or empty, else the words, None for an empty one."""
+    words = [cell.strip() for cell in cells]
+    if all(not word or _is_number(word) for word in words):
+        return np.array([float(word or "nan") for word in words])
+    return np.array([word or None for word in words], dtype=object)
+
+
+def _columns_of_parquet(path: Path) -> Sequence[Column]:
+    parquet, arrow = module_of("tables", "pyarrow.parquet"), module_of("tables", "pyarrow")
+    try:
+        return columns_of(parquet.read_table(path))
+    except arrow.ArrowException as error:
+        raise _invalid(f"{path.name} holds no Parquet table.") from error
+
+
 def _first_line(path: Path) -> tuple[list[str], str]:
     """Column names, empty if the first line holds numbers only, and the delimiter."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -125,3 +175,7 @@ def _invalid(message: str) -> InvalidInput:
 
 
 _READERS: Mapping[str, Callable[[Path], Table]] = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+_NAMED_READERS: Mapping[str, Callable[[Path], Sequence[Column]]] = {
+    ".csv": _columns_of_csv,
+    ".parquet": _columns_of_parquet,
+}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from learndock.encoders import registry
-from learndock.encoders.extras import module_of, version_of
+from learndock.extras import module_of, version_of
 from learndock.encoders.random_convolution import RandomConvolutionEncoder
 from learndock.encoders.reference_images import encode_reference_atoms
 from learndock.encoders.specify import encode_specification

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
@@ -139,33 +140,19 @@ def test_real_numbers_of_any_type(dtype: str) -> None:
     assert build_specification(rows).row_count == 400
 
 
-class Frame:
-    """What of a pandas data frame is used."""
-
-    def __init__(self, values: NDArray[np.generic], columns: list[str]) -> None:
-        self._values = values
-        self.columns = columns
-
-    def to_numpy(self) -> NDArray[np.generic]:
-        return self._values
-
-    def __array__(self, dtype: object = None, copy: object = None) -> NDArray[np.generic]:
-        return self._values
-
-
 def test_the_columns_of_a_frame_are_named() -> None:
     names = ["age", "height", "weight", "pulse", "sleep"]
-    specification = build_specification(Frame(NORMAL.astype(object), names))
+    specification = build_specification(pd.DataFrame(NORMAL.astype(object), columns=names))
     assert specification.input == FeatureSpace(5, dict(enumerate(names)))
     other = FeatureSpace(5, {0: "years"})
-    assert build_specification(Frame(NORMAL, names), input=other).input == other
+    assert build_specification(pd.DataFrame(NORMAL, columns=names), input=other).input == other
 
 
 def test_a_frame_that_holds_text_names_the_column() -> None:
     values = NORMAL.astype(object)
     values[3, 1] = "secret"
     with pytest.raises(InvalidInput, match="'height' holds text") as caught:
-        build_specification(Frame(values, ["age", "height", "weight", "pulse", "sleep"]))
+        build_specification(pd.DataFrame(values, columns=["age", "height", "weight", "pulse", "sleep"]))
     assert "secret" not in str(caught.value)
 
 

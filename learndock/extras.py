@@ -1,4 +1,4 @@
-"""The optional packages that encoders need, by the extra that brings them."""
+"""Optional packages, by the extra of learndock that brings them."""
 
 from __future__ import annotations
 
