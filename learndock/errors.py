@@ -66,6 +66,8 @@ class Reason(StrEnum):
     """The object store cannot make download addresses."""
     CHANGES_EXPIRED = "CHANGES_EXPIRED"
     """The change log no longer reaches back so far."""
+    CATALOGUE_NOT_EMPTY = "CATALOGUE_NOT_EMPTY"
+    """A backup is restored into a catalogue that holds learnwares; it takes an empty one."""
 
     # State
     RESOURCE_UNKNOWN = "RESOURCE_UNKNOWN"

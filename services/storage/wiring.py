@@ -19,6 +19,8 @@ from services.storage.s3_blobs import Bucket, S3Blobs
 from services.storage.servicer import StorageServicer
 from services.storage.uploads import UploadLimits, Uploads
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
 
 def open_blobs(settings: Settings) -> BlobStore:
     """Where packages lie: in a bucket when one is set, else in a folder."""
@@ -39,7 +41,7 @@ def open_blobs(settings: Settings) -> BlobStore:
 
 def build(settings: Settings) -> Application:
     """Storage service on its database and folder."""
-    migrate(settings.database, Path(__file__).parent / "migrations")
+    migrate(settings.database, MIGRATIONS)
     database = Database(settings.database, settings.read_database_url)
     blobs = open_blobs(settings)
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))

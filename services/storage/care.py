@@ -1,0 +1,71 @@
+"""What an operator does beside the service: ``python -m services.storage backup | restore | gc``.
+
+It uses the service's own settings, so it is run where they are. A backup and a collection may be made while the service
+runs; a restore fills a catalogue that is empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+import sys
+
+from learndock.errors import LearndockError
+from learndock.serving.sql import Database, migrate
+from services.storage.backup import Backup, back_up, list_backups, restore
+from services.storage.collection import Collection
+from services.storage.config import Settings
+from services.storage.wiring import MIGRATIONS, open_blobs
+
+COMMANDS = ("backup", "restore", "gc")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; 0 when it succeeded."""
+    parsed = _parser().parse_args(arguments)
+    settings = Settings()
+    try:
+        migrate(settings.database, MIGRATIONS)
+        database = Database(settings.database)
+        try:
+            {"backup": _backup, "restore": _restore, "gc": _gc}[parsed.command](parsed, settings, database)
+        finally:
+            database.close()
+    except LearndockError as error:
+        print(f"storage: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.storage")
+    commands = parser.add_subparsers(dest="command", required=True)
+    backup = commands.add_parser("backup", help="copy catalogue and packages to a folder")
+    backup.add_argument("folder", type=Path, help="folder that holds the backups")
+    backup.add_argument("--keep", type=int, default=7, help="newest backups that stay (default: 7)")
+    restored = commands.add_parser("restore", help="fill an empty catalogue from a backup")
+    restored.add_argument("folder", type=Path, help="a backup, or a folder of backups for the newest of them")
+    gc = commands.add_parser("gc", help="remove packages that belong to no version")
+    gc.add_argument("--dry-run", action="store_true", help="only tell which")
+    return parser
+
+
+def _backup(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
+    _tell(back_up(database, open_blobs(settings), parsed.folder, keep=max(1, parsed.keep)))
+
+
+def _restore(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
+    folder = (list_backups(parsed.folder) or [parsed.folder])[-1]
+    _tell(restore(database, open_blobs(settings), folder, scratch=settings.upload_dir))
+
+
+def _gc(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
+    collection = Collection(database, open_blobs(settings), timedelta(hours=settings.orphan_hours))
+    for blob in collection.orphans():
+        if parsed.dry_run or collection.remove(blob.sha256):
+            print(f"{blob.sha256} {blob.size_bytes}")
+
+
+def _tell(backup: Backup) -> None:
+    print(f"{backup.name}: {backup.rows} rows, {backup.packages} packages")
