@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import merge
 from itertools import islice
 import math
 
@@ -130,15 +131,15 @@ class Candidates:
 
     def by_bound(self, task: Task) -> Iterator[tuple[float, Placed]]:
         """All admitted learnwares in the order of their lower bounds, each with its bound."""
-        small = sorted(self._small_bounds(task), key=lambda pair: pair[0])
+        small = sorted(self._small_bounds(task), key=_bound)
         for reach in self.island.large.nearest(task.row, self.in_large):
             here = [pair for pair in small if pair[0] <= reach.horizon]
             small = small[len(here) :]
-            found = [
+            found = (
                 (float(bound), self.island.large.learnwares[position])
                 for position, bound in zip(reach.positions, reach.bounds, strict=True)
-            ]
-            yield from sorted((*here, *found), key=lambda pair: pair[0])
+            )
+            yield from merge(here, found, key=_bound)
 
     def _small_bounds(self, task: Task) -> list[tuple[float, Placed]]:
         positions = np.flatnonzero(self.in_small)
@@ -147,6 +148,10 @@ class Candidates:
             (float(bound), self.island.small.learnwares[position])
             for position, bound in zip(positions, bounds, strict=True)
         ]
+
+
+def _bound(pair: tuple[float, Placed]) -> float:
+    return pair[0]
 
 
 def rank(candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budget, exhaustive_below: int) -> Ranking:

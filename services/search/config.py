@@ -24,5 +24,5 @@ class Settings(ServiceSettings):
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
     )
     exhaustive_below: int = Field(
-        default=2000, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
+        default=100, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
     )

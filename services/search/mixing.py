@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import forward_members, heaviest, pairwise_frank_wolfe, residual, sparse_mixture
+from learndock.rkme.mixture import ROUGH, forward_members, heaviest, pairwise_frank_wolfe, residual, sparse_mixture
 from services.search import scoring
 from services.search.certified import Candidates, Scored
 from services.search.entry import Placed
@@ -21,11 +20,11 @@ LEAST_SHARE = 1 / 3
 LEAST_GAIN = 0.005
 # What an owner says of a specification's own error counts up to this much, so that no claim can forbid mixtures.
 _MAX_CLAIMED_ERROR = 0.01
-_NEAREST = 64
+_NEAREST = 32
 _ADDED = 32
-_ROUNDS = 3
+_ROUNDS = 2
 # Members of the unrestricted optimum that are compared exactly; their Gram matrix takes the square of this many scores.
-_HEAVIEST = 6
+_HEAVIEST = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +57,37 @@ class Blend:
         return 1.0 - self.mmd2 / self.best_single if self.best_single > 0 else 0.0
 
 
-def best_blend(candidates: Candidates, task: Task, best: Scored, *, max_members: int) -> Blend | None:
-    """The mixture of admitted learnwares to offer beside the best single, if one helps."""
+def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, max_members: int) -> Blend | None:
+    """The mixture of admitted learnwares to offer beside the best single, if one helps.
+
+    Parameters
+    ----------
+    candidates
+        Who is admitted.
+    task
+        The task.
+    scored
+        Those that were scored exactly, best first; at least one.
+    max_members
+        Most members.
+    """
+    best = scored[0]
     if max_members < 2 or candidates.count < 2 or not _helps(0.0, task, best):
         return None
-    pool, nearest_possible = _pool(candidates, task)
-    if not _helps(nearest_possible, task, best):
+    pool, nearest_possible = _pool(candidates, task, scored)
+    if not _helps(max(0.0, nearest_possible - ROUGH), task, best):
         return None
     blend = _blend(_promising(pool, task, max_members), task, best, max_members)
     return blend if len(blend.members) > 1 and _helps(blend.mmd2, task, best) else None
 
 
-def _pool(candidates: Candidates, task: Task) -> tuple[list[Placed], float]:
+def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> tuple[list[Placed], float]:
     """Learnwares to mix, and a lower bound of the MMD2 of their mixtures.
 
     The nearest come first, then in rounds those that add what mixtures of the former lack. Projected on the landmarks,
     nothing is farther apart than it is, so the best mixture of the projections bounds all mixtures.
     """
-    pool = [placed for _, placed in islice(candidates.by_bound(task), _NEAREST)]
+    pool = [one.placed for one in scored[:_NEAREST]]
     for _ in range(_ROUNDS):
         direction = residual(_embeddings(pool), task.row[:-1])
         known = {placed.entry.learnware_id for placed in pool}
@@ -96,7 +108,7 @@ def _promising(pool: Sequence[Placed], task: Task, max_members: int) -> list[Pla
     e = _embeddings(pool)
     gram, target = e @ e.T, e @ task.row[:-1]
     gram[np.diag_indices_from(gram)] = [placed.norm for placed in pool]
-    optimum = heaviest(pairwise_frank_wolfe(gram, target), _HEAVIEST)
+    optimum = heaviest(pairwise_frank_wolfe(gram, target, tolerance=ROUGH), _HEAVIEST)
     kept = np.unique(np.concatenate([optimum, *forward_members(gram, target, max_members)]))
     return [pool[index] for index in kept]
 

@@ -126,7 +126,7 @@ def _ranked(
     index: DockIndex, question: Question, candidates: Candidates, task: Task, ranking: Ranking, visible: int
 ) -> Answer:
     island, best = candidates.island, ranking.scored[:1]
-    blend = best_blend(candidates, task, best[0], max_members=question.max_mixture_members) if best else None
+    blend = best_blend(candidates, task, ranking.scored, max_members=question.max_mixture_members) if best else None
     return Answer(
         singles=_singles(island, ranking, question.top_k),
         sequence=index.sequence,
