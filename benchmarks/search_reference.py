@@ -1,0 +1,63 @@
+"""The reference dock's own search on given specifications; runs in an environment of its own.
+
+Reads an archive with ``atoms`` [N, K, d], ``weights`` [N, K], ``task_atoms`` [T, K, d] and ``task_weights`` [T, K];
+prints JSON: seconds of each search, and members with weights of each mixture.
+"""
+
+import json
+import sys
+import time
+
+from learnware.learnware import Learnware
+from learnware.market import BaseUserInfo, instantiate_learnware_market
+from learnware.specification import RKMETableSpecification, Specification, generate_semantic_spec
+import numpy as np
+
+KIND = "RKMETableSpecification"
+SEMANTIC = generate_semantic_spec(
+    name="a learnware",
+    description="a learnware",
+    data_type="Table",
+    task_type="Classification",
+    library_type="Scikit-learn",
+    scenarios=["Education"],
+    license="MIT",
+    input_description={"Dimension": 30, "Description": {}},
+    output_description={"Dimension": 2, "Description": {}},
+)
+
+
+def specification(atoms: np.ndarray, weights: np.ndarray) -> RKMETableSpecification:
+    """Their specification object."""
+    import torch
+
+    made = RKMETableSpecification(cuda_idx=-1)
+    made.z, made.beta = torch.from_numpy(atoms).double(), torch.from_numpy(weights).double()
+    return made
+
+
+def main() -> None:
+    """Fill a market in memory, search it."""
+    with np.load(sys.argv[1]) as data:
+        arrays = dict(data)
+    market = instantiate_learnware_market(market_id="benchmark", name="easy", rebuild=True)
+    organizer = market.learnware_organizer
+    for number, (atoms, weights) in enumerate(zip(arrays["atoms"], arrays["weights"], strict=True)):
+        name = f"{number + 1:08d}"
+        spec = Specification(semantic_spec=SEMANTIC)
+        spec.update_stat_spec(specification(atoms, weights))
+        organizer.learnware_list[name] = Learnware(name, {}, spec, "")
+        organizer.use_flags[name] = 1
+    seconds, mixtures = [], []
+    for atoms, weights in zip(arrays["task_atoms"], arrays["task_weights"], strict=True):
+        asked = BaseUserInfo(semantic_spec=SEMANTIC, stat_info={KIND: specification(atoms, weights)})
+        began = time.perf_counter()
+        results = market.search_learnware(asked)
+        seconds.append(time.perf_counter() - began)
+        multiple = results.get_multiple_results()
+        mixtures.append([one.id for one in multiple[0].learnwares] if multiple else [])
+    print("RESULT " + json.dumps({"seconds": seconds, "mixtures": mixtures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A search service that knows as many learnwares as wanted, behind real gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from learndock.account import Principal, Role
+from learndock.serving import server
+from learndock.serving.application import Application, Servicer
+from learndock.serving.peers import Peer
+from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from services.search.config import Settings
+from services.search.desk import SearchDesk
+from services.search.follower import Follower
+from services.search.live import LiveIndex
+from services.search.packs import Pack
+from services.search.servicer import SearchServicer
+from services.search.snapshot import SnapshotFile
+from services.search.source import CatalogueSource
+from services.search.words import Words
+
+# Nobody is asked: the follower is not started, changes come from the benchmark.
+_NOWHERE = "127.0.0.1:9"
+_EXHAUSTIVE_BELOW = Settings.model_fields["exhaustive_below"].default
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """Takes every caller for one user."""
+
+    def authenticate(self, token: str) -> Principal:
+        """The user."""
+        return Principal("user", "user", Role.USER)
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """An index that can be filled, and the pack where its specifications lie."""
+
+    live: LiveIndex
+    pack: Pack
+
+
+def empty(folder: Path) -> Filled:
+    """An index that knows nothing yet."""
+    pack = Pack.new(folder / "packs")
+    return Filled(LiveIndex(Words(folder / "words.sqlite"), pack), pack)
+
+
+@contextmanager
+def served(filled: Filled, folder: Path) -> Iterator[str]:
+    """Serve an index; gives the address."""
+    storage = Peer(_NOWHERE, "")
+    snapshots = SnapshotFile(folder / "index.snapshot", folder / "packs")
+    follower = Follower(filled.live, CatalogueSource(storage), snapshots, snapshot_seconds=3600.0)
+    servicer = SearchServicer(SearchDesk(filled.live, _EXHAUSTIVE_BELOW), follower)
+    application = Application(
+        "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
+    )
+    running = server.start([application], listen="127.0.0.1:0", authenticator=Everybody())
+    try:
+        yield running.address
+    finally:
+        running.stop(1.0)
+        storage.close()
