@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 # More options for pytest, such as `make test OPTIONS="-k search -x"`.
 OPTIONS ?=
-# What `make bench-identification` reads, and where it writes its figures.
+# What `make bench-identification bench-search` reads, and where it writes its figures.
 DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
@@ -60,6 +60,15 @@ bench-identification: setup sandbox ## find and reuse the learnwares of DATA for
 bench-spec: setup ## specifications of ours beside the reference engine's, then limits; OPTIONS="--small" to try
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec $(OPTIONS)
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec_limits
+
+bench-search: setup build/reference-venv/ready ## time certified search up to a million learnwares, beside the reference; SCRATCH=DIR holds 13 GB
+	$(BIN)/python -m benchmarks.search --reference build/reference-venv/bin/python $(if $(SCRATCH),--scratch $(SCRATCH)) $(OPTIONS)
+
+build/reference-venv/ready:
+	$(PYTHON) -m venv build/reference-venv
+	build/reference-venv/bin/pip install -q torch==2.13.0
+	build/reference-venv/bin/pip install -q learnware==0.4.0.post1 fast-pytorch-kmeans qpsolvers clarabel lightgbm protobuf
+	touch $@
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
