@@ -15,7 +15,7 @@ from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
-from learndock.client.result import Reusable, SearchResult, members_of
+from learndock.client.result import Plan, Reusable, SearchResult, members_of, strategy_for
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
 from learndock.client.values import (
@@ -28,6 +28,7 @@ from learndock.client.values import (
     Validation,
 )
 from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
+from learndock.reuse.labels import Labelled
 from learndock.rkme.specification import Specification
 from learndock.v1 import identity_service_pb2, search_service_pb2, storage_service_pb2
 from learndock.v1.identity_service_pb2_grpc import IdentityServiceStub
@@ -244,6 +245,7 @@ class Dock:
         found: Reusable,
         *,
         strategy: Strategy | None = None,
+        labelled: Labelled | None = None,
         where: Literal["dock"] = "dock",
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
@@ -255,6 +257,7 @@ class Dock:
         found: Reusable,
         *,
         strategy: Strategy | None = None,
+        labelled: Labelled | None = None,
         where: Literal["local"],
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
@@ -265,6 +268,7 @@ class Dock:
         found: Reusable,
         *,
         strategy: Strategy | None = None,
+        labelled: Labelled | None = None,
         where: Literal["dock", "local"] = "dock",
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
@@ -276,7 +280,10 @@ class Dock:
         found
             Answer of a search, or ids.
         strategy
-            None chooses: TOP1 for one member, JOB_SELECTOR for several.
+            None chooses: AUTO with labelled rows; else JOB_SELECTOR for an advised mixture and AVERAGE for the nearest
+            singles of an answer; for ids, TOP1 for one and JOB_SELECTOR for several.
+        labelled
+            Rows whose truth is known, for the strategies that learn from them.
         where
             "dock" sends the inputs there; "local" downloads the packages, verifies them and runs them in this
             machine's sandbox, so that no input leaves it.
@@ -293,12 +300,13 @@ class Dock:
             The members cannot be made ready, or (local) there is no sandbox.
         """
         members = members_of(found, strategy)
+        plan = Plan(members, strategy_for(found, strategy, labelled=labelled is not None), labelled)
         if where == "local":
             from learndock.client.local_reuse import LocalReuser
 
-            return LocalReuser.open(self._catalogue, members, strategy, timeout=timeout)
+            return LocalReuser.open(self._catalogue, plan, timeout=timeout)
         semantic = self.get(members[0].learnware_id).semantic_specification
-        return DockReuser.create(self._reuse, members, strategy, semantic, timeout=timeout, progress=progress)
+        return DockReuser.create(self._reuse, plan, semantic, timeout=timeout, progress=progress)
 
     # Accounts
 
@@ -342,9 +350,9 @@ class Dock:
             self._search.GetIndexStatus(search_service_pb2.GetIndexStatusRequest()),
         )
 
-    def check_integrity(self, *, read_packages: bool = False) -> tuple[Finding, ...]:
-        """What is wrong with catalogue, packages and index; empty when all is well; for admins."""
-        return integrity.check_integrity(self._storage, self._search, read_packages=read_packages)
+    def check_integrity(self, *, read_packages: bool = False, repair: bool = False) -> tuple[Finding, ...]:
+        """What is wrong with catalogue, packages and index, and put right if asked; empty when all is well; for admins."""
+        return integrity.check_integrity(self._storage, self._search, read_packages=read_packages, repair=repair)
 
     def close(self) -> None:
         """Close the connection."""

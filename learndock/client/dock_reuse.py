@@ -10,9 +10,16 @@ import uuid
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.client.messages import fault_from_message, member_to_message, reuser_from_message, strategy_to_message
+from learndock.client.messages import (
+    fault_from_message,
+    labelled_to_message,
+    member_to_message,
+    reuser_from_message,
+    strategy_to_message,
+)
 from learndock.client.patience import BREAKS, Patience
-from learndock.client.values import Member, Reuser, ReuserState, Strategy
+from learndock.client.result import Plan
+from learndock.client.values import Reuser, ReuserState
 from learndock.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound, Reason
 from learndock.learnware import SemanticSpecification
 from learndock.reuse.member import Inputs
@@ -71,8 +78,7 @@ class DockReuser:
     def create(
         cls,
         stub: ReuseServiceStub,
-        members: Sequence[Member],
-        strategy: Strategy | None,
+        plan: Plan,
         semantic: SemanticSpecification,
         *,
         timeout: float,
@@ -88,9 +94,10 @@ class DockReuser:
             It was not ready in time.
         """
         request = pb.CreateReuserRequest(
-            strategy=strategy_to_message(strategy),
-            members=[member_to_message(member) for member in members],
+            strategy=strategy_to_message(plan.strategy),
+            members=[member_to_message(member) for member in plan.members],
             request_id=uuid.uuid4().hex,
+            labelled=labelled_to_message(plan.labelled),
         )
         made = reuser_from_message(stub.CreateReuser(request).reuser)
         reuser = cls(stub, made, semantic, timeout=timeout, progress=progress)
@@ -202,18 +209,26 @@ class DockReuser:
         return self._stub.PredictStream(iter([first, *batches[1:]]), timeout=timeout)
 
     def _joined(self, answers: Sequence[pb.PredictStreamResponse]) -> Prediction:
+        outside = [tensor_from_message(answer.outside, "outside") for answer in answers if answer.HasField("outside")]
         outputs = np.concatenate([tensor_from_message(answer.outputs, "outputs") for answer in answers])
         index = np.concatenate([tensor_from_message(answer.member_index, "member_index") for answer in answers])
         faults: dict[Fault, None] = dict.fromkeys(
             fault_from_message(fault) for answer in answers for fault in answer.faults
         )
-        return Prediction(outputs, self._kind(outputs), index.astype(np.int32), tuple(faults))
+        return Prediction(
+            outputs, self._kind(outputs), index.astype(np.int32), tuple(faults), _flags(outside, len(outputs))
+        )
 
     def _kind(self, outputs: NDArray[np.generic]) -> OutputKind:
         if self._semantic.task != "Classification":
             return OutputKind.VALUES
         scored = outputs.ndim == 2 and outputs.shape[1] > 1
         return OutputKind.PROBABILITIES if scored else OutputKind.LABELS
+
+
+def _flags(parts: Sequence[NDArray[np.generic]], row_count: int) -> NDArray[np.bool_] | None:
+    flags = np.concatenate(parts).astype(np.bool_) if parts else None
+    return flags if flags is not None and len(flags) == row_count else None
 
 
 def _batches(inputs: Inputs) -> Iterator[pb.PredictStreamRequest]:

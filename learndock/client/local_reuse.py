@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +14,16 @@ import platformdirs
 
 from learndock.client import transfer
 from learndock.client.catalogue import Catalogue
+from learndock.client.result import Plan
 from learndock.client.values import Member
 from learndock.errors import LearndockError, NotFound
 from learndock.reuse import member as reuse_member
+from learndock.reuse.explanation import explain
+from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Fault, Prediction, no_member_left, one_line
 from learndock.reuse.reuser import Reuser
-from learndock.reuse.strategy import Strategy, make_reuser
+from learndock.reuse.strategy import make_reuser
 from learndock.rkme.specification import Specification
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
@@ -28,6 +32,7 @@ from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.sandbox.model_process import ModelProcess
 
 _LIFE_SECONDS = 12 * 3600.0
+_STARTED_AT_A_TIME = 4
 
 
 class LocalReuser:
@@ -49,19 +54,15 @@ class LocalReuser:
         self._faults = tuple(faults)
 
     @classmethod
-    def open(
-        cls, catalogue: Catalogue, members: Sequence[Member], strategy: Strategy | None, *, timeout: float
-    ) -> LocalReuser:
+    def open(cls, catalogue: Catalogue, plan: Plan, *, timeout: float) -> LocalReuser:
         """Fetch, verify and start members; one that fails is left out.
 
         Parameters
         ----------
         catalogue
             Where they come from.
-        members
-            The most important first.
-        strategy
-            How they answer as one; None chooses.
+        plan
+            Who answers, and how.
         timeout
             Seconds that each has to load, and then for one batch.
 
@@ -76,14 +77,18 @@ class LocalReuser:
         started: list[tuple[reuse_member.Member, ModelProcess]] = []
         faults: list[Fault] = []
         try:
-            for member in members:
+            with ThreadPoolExecutor(_STARTED_AT_A_TIME) as pool:
+                starting = [(member, pool.submit(starter.start, member)) for member in plan.members]
+            for member, start in starting:
                 try:
-                    started.append(starter.start(member))
+                    started.append(start.result())
                 except LearndockError as error:
                     faults.append(Fault(member.learnware_id, one_line(error)))
             if not started:
                 raise no_member_left(dict(enumerate(faults)))
-            estimator = make_reuser(strategy, [member for member, _ in started], timeout=timeout)
+            estimator = make_reuser(
+                plan.strategy, [member for member, _ in started], labelled=plan.labelled, timeout=timeout
+            )
         except BaseException:
             _close(process for _, process in started)
             raise
@@ -94,15 +99,15 @@ class LocalReuser:
         """The members, the most important first."""
         return tuple(member.learnware_id for member in self._estimator.members)
 
-    def fit(self, X: object = None, y: object = None) -> LocalReuser:  # noqa: N803
-        """Make ready to predict. Needs neither rows nor labels; both are there for scikit-learn's sake."""
+    def fit(self, X: Inputs | None = None, y: object = None) -> LocalReuser:  # noqa: N803
+        """Fit on labelled rows, where the strategy learns from them; the others need none."""
         self._estimator.fit(X, y)
         return self
 
     def answer(self, X: Inputs) -> Prediction:  # noqa: N803
         """Outputs as the members give them, with who answered and who failed."""
         prediction = self._estimator.answer(X)
-        return replace(prediction, faults=(*self._faults, *prediction.faults))
+        return replace(prediction, faults=(*self._faults, *prediction.faults), outside=self._estimator.outside(X))
 
     def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
         """Labels, int64 [n], of a classification; the members' numbers otherwise."""
@@ -111,6 +116,13 @@ class LocalReuser:
     def predict_proba(self, X: Inputs) -> NDArray[np.float64]:  # noqa: N803
         """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only."""
         return self._estimator.predict_proba(X)
+
+    @property
+    def explanation(self) -> str:
+        """What was made of the labelled rows, in words; empty where there were none."""
+        if not isinstance(self._estimator, LabelledReuser):
+            return ""
+        return explain(self._estimator, self.learnware_ids, self._estimator.contributions_)
 
     def close(self) -> None:
         """End the sandboxes."""

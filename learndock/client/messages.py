@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
+import numpy as np
+
 from learndock.account import Role, Token, User
 from learndock.client.result import SearchResult
 from learndock.client.values import (
@@ -28,6 +30,7 @@ from learndock.client.values import (
     ValidationState,
 )
 from learndock.errors import Internal, Reason
+from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Fault
 from learndock.v1 import (
     identity_service_pb2,
@@ -42,6 +45,7 @@ from learndock.wire import (
     enum_to_message,
     format_class_from_message,
     semantic_from_message,
+    tensor_to_message,
     time_from_message,
 )
 
@@ -61,6 +65,16 @@ def search_mode_to_message(mode: SearchMode) -> search_service_pb2.SearchMode.Va
 def strategy_to_message(strategy: Strategy | None) -> reuse_service_pb2.Strategy.ValueType:
     """Message enum of a strategy; None lets the dock choose."""
     return enum_to_message(strategy, reuse_service_pb2.Strategy, "STRATEGY")
+
+
+def labelled_to_message(labelled: Labelled | None) -> reuse_service_pb2.LabelledRows | None:
+    """Message of labelled rows."""
+    if labelled is None:
+        return None
+    labels = tensor_to_message(labelled.truth)
+    if isinstance(labelled.inputs, np.ndarray):
+        return reuse_service_pb2.LabelledRows(rows=tensor_to_message(labelled.inputs), labels=labels)
+    return reuse_service_pb2.LabelledRows(texts=types_pb2.TextBatch(values=labelled.inputs), labels=labels)
 
 
 def member_to_message(member: Member) -> reuse_service_pb2.ReuserMember:
@@ -201,6 +215,9 @@ def reuser_from_message(message: reuse_service_pb2.Reuser) -> Reuser:
         percent=message.percent,
         reason=message.reason,
         faults=tuple(fault_from_message(fault) for fault in message.faults),
+        expected_error=message.expected_error if message.HasField("expected_error") else None,
+        explanation=message.explanation,
+        contributions=tuple(message.contributions),
     )
 
 

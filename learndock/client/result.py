@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from learndock.client.values import Certificate, Member, Mixture, SearchAdvice, Single, Strategy
 from learndock.errors import NotFound, Reason
+from learndock.learnware import SemanticSpecification
+from learndock.reuse.labels import Labelled
 
+NEAREST = 5
+SHARPNESS = 4
+LEAST_WEIGHT = 0.02
 _ADVICE = {
     None: "",
     SearchAdvice.USE_MIXTURE: "the mixture fits much better than any single",
@@ -57,22 +62,42 @@ class SearchResult:
         Parameters
         ----------
         strategy
-            TOP1 takes the best single, any other the mixture where there is one; None takes the mixture only
-            where the dock advises it, since mixing learnwares that fit alone loses more than it gains.
+            TOP1 takes the best single, any other the mixture where there is one, else the nearest singles. None takes
+            the mixture only where the dock advises it, else the nearest singles.
+
+        The nearest singles are at most `NEAREST`, weighted by MMD2^-`SHARPNESS`, those of less than `LEAST_WEIGHT` of
+        the nearest one's left out: docs/decisions/0040-default-reuse.md tells why.
 
         Raises
         ------
         NotFound
             Nothing was found.
         """
-        mixed = self.advice is SearchAdvice.USE_MIXTURE if strategy is None else strategy is not Strategy.TOP1
+        mixed = self.mixes if strategy is None else strategy is not Strategy.TOP1
         if mixed and self.mixture is not None:
             return tuple(Member(m.learnware_id, m.version, m.weight) for m in self.mixture.members)
         if self.best is None:
             raise NotFound(
                 Reason.RESOURCE_UNKNOWN, "The search found nothing to reuse; widen the filter or describe more data."
             )
-        return (Member(self.best.learnware_id, self.best.version),)
+        if strategy is Strategy.TOP1:
+            return (Member(self.best.learnware_id, self.best.version),)
+        return self._nearest()
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the dock advises the mixture."""
+        return self.advice is SearchAdvice.USE_MIXTURE and self.mixture is not None
+
+    def _nearest(self) -> tuple[Member, ...]:
+        first, *others = self.singles[:NEAREST]
+        weighted = [  # without a distance, as of a search by words, the first is alone
+            Member(single.learnware_id, single.version, (first.mmd2 / single.mmd2) ** SHARPNESS)
+            for single in others
+            if single.mmd2 > 0 and _answers_alike(single.semantic_specification, first.semantic_specification)
+        ]
+        near = (member for member in weighted if member.weight >= LEAST_WEIGHT)
+        return Member(first.learnware_id, first.version), *near
 
     def __repr__(self) -> str:
         return "\n".join(filter(None, (self._head(), *self._lines(), self._mixture_line(), _ADVICE[self.advice])))
@@ -96,8 +121,39 @@ class SearchResult:
         return f" mix  MMD2 {self.mixture.mmd2:.3e}  {self.mixture.percentile:5.1f} %  {shares}"
 
 
+def _answers_alike(one: SemanticSpecification, other: SemanticSpecification) -> bool:
+    sizes = [space.output.dimension if space.output else None for space in (one, other)]
+    return (one.task, one.data, sizes[0]) == (other.task, other.data, sizes[1])
+
+
 Reusable = SearchResult | str | Sequence[str | Member]
 """What can be reused: an answer, an id, or several ids or members."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reuser is made of.
+
+    Attributes
+    ----------
+    members
+        The most important first.
+    strategy
+        How they answer as one; None leaves the choice to the members and labels.
+    labelled
+        Rows to learn from, if there are any.
+    """
+
+    members: tuple[Member, ...]
+    strategy: Strategy | None
+    labelled: Labelled | None = None
+
+
+def strategy_for(found: Reusable, strategy: Strategy | None, *, labelled: bool) -> Strategy | None:
+    """The strategy for what was found: singles that are alike are averaged; None leaves the choice to the dock."""
+    if strategy is None and not labelled and isinstance(found, SearchResult) and not found.mixes:
+        return Strategy.AVERAGE if len(found.members()) > 1 else Strategy.TOP1
+    return strategy
 
 
 def members_of(found: Reusable, strategy: Strategy | None) -> tuple[Member, ...]:

@@ -261,6 +261,9 @@ class Reuser:
     percent: int = 0
     reason: str = ""
     faults: tuple[Fault, ...] = ()
+    expected_error: float | None = None
+    explanation: str = ""
+    contributions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

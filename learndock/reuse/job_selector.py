@@ -34,7 +34,7 @@ class JobSelectorReuser(Reuser):
         super().__init__(members, timeout=timeout)
         self.seed = seed
 
-    def fit(self, X: object = None, y: object = None) -> JobSelectorReuser:
+    def fit(self, X: Inputs | None = None, y: object = None) -> JobSelectorReuser:
         """Learn from the members' atoms which rows are whose. Needs neither rows nor labels."""
         super().fit(X, y)
         self.router_ = Router.fit(self.members, seed=self.seed)

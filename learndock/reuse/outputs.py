@@ -119,7 +119,7 @@ class ClassSet:
         Classes are the same where they bear the same name, when every member names all of its classes and each shares
         a name with the first member; the first member's order comes first. Otherwise a class is known by its index.
         """
-        names = [_names(space) for space in spaces]
+        names = [names_of(space) for space in spaces]
         if any(not known or not set(known) & set(names[0]) for known in names):
             sizes = [space.dimension if space else 0 for space in spaces]
             return cls(max(sizes, default=0), tuple(np.arange(size, dtype=np.intp) for size in sizes))
@@ -140,8 +140,8 @@ class ClassSet:
         return common
 
 
-def _names(space: FeatureSpace | None) -> list[str]:
-    """Names of all classes, in order; empty unless every class has one and no two are the same."""
+def names_of(space: FeatureSpace | None) -> list[str]:
+    """Names of all classes or columns, in order; empty unless every one has a name and no two are the same."""
     if space is None:
         return []
     known = [space.descriptions.get(position, "").strip().casefold() for position in range(space.dimension)]

@@ -54,12 +54,15 @@ class Prediction:
         Position of the member that answered each row, int32 [n]; -1 where several did.
     faults
         Members that failed on this batch.
+    outside
+        Rows unlike anything that a member was trained on, bool [n]; None where that is not known.
     """
 
     outputs: NDArray[np.generic]
     kind: OutputKind
     member_index: NDArray[np.int32]
     faults: tuple[Fault, ...] = ()
+    outside: NDArray[np.bool_] | None = None
 
     @property
     def degraded(self) -> bool:

@@ -14,6 +14,7 @@ from learndock.errors import InvalidInput, Reason
 from learndock.reuse.member import Inputs, Member
 from learndock.reuse.outputs import ClassSet, OutputKind, labels_of
 from learndock.reuse.prediction import Prediction
+from learndock.reuse.support import Support
 
 _Self = TypeVar("_Self", bound="Reuser")
 
@@ -33,10 +34,21 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
         self.members = members
         self.timeout = timeout
 
-    def fit(self: _Self, X: object = None, y: object = None) -> _Self:
+    def fit(self: _Self, X: Inputs | None = None, y: object = None) -> _Self:
         """Make ready to predict. Needs neither rows nor labels; both are there for scikit-learn's sake."""
         self.class_set_ = ClassSet.of([member.semantic.output for member in self.members])
+        self.support_ = Support.of(self.members)
         return self
+
+    def outside(self, X: Inputs) -> NDArray[np.bool_] | None:
+        """Rows unlike anything that a member was trained on, bool [n]; None where the specifications cannot tell.
+
+        Whoever would rather have no answer than a guess leaves these rows out.
+        """
+        rows = np.asarray(X)
+        if self.support_ is None or not np.issubdtype(rows.dtype, np.number):
+            return None
+        return self.support_.outside(rows) if rows[0].size == self.support_.atoms[0].shape[1] else None
 
     @abstractmethod
     def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from learndock.errors import InvalidInput, Reason
+from learndock.reuse.columns import aligned
+from learndock.reuse.labels import Labelled
 from learndock.reuse.member import Described, Member
 
 if TYPE_CHECKING:
@@ -19,26 +21,45 @@ class Strategy(StrEnum):
     TOP1 = "TOP1"
     AVERAGE = "AVERAGE"
     JOB_SELECTOR = "JOB_SELECTOR"
+    ENSEMBLE_PRUNING = "ENSEMBLE_PRUNING"
+    FEATURE_AUGMENT = "FEATURE_AUGMENT"
+    STACKING = "STACKING"
+    AUTO = "AUTO"
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it is fitted on labelled rows."""
+        return self not in (Strategy.TOP1, Strategy.AVERAGE, Strategy.JOB_SELECTOR)
 
 
-def choose(members: Sequence[Described]) -> Strategy:
-    """The default: TOP1 for one member, JOB_SELECTOR for several, AVERAGE where their atoms cannot tell rows apart."""
+def choose(members: Sequence[Described], *, labelled: bool = False) -> Strategy:
+    """The default: AUTO with labels; else TOP1 for one member, JOB_SELECTOR for several.
+
+    AVERAGE where the members' atoms cannot tell rows apart.
+    """
+    if labelled:
+        return Strategy.AUTO
     if len(members) == 1:
         return Strategy.TOP1
     return Strategy.JOB_SELECTOR if all(_has_plain_atoms(member) for member in members) else Strategy.AVERAGE
 
 
-def check(strategy: Strategy, members: Sequence[Described]) -> None:
+def check(strategy: Strategy, members: Sequence[Described], *, labelled: bool = False) -> None:
     """Raise unless the members can answer together in this way; needs no model to run.
 
     Raises
     ------
     InvalidInput
-        There is no member, or one is for another task or other inputs than the first, or tells nothing about its inputs
-        where the strategy needs that (STRATEGY_UNSUITABLE). The error names the member.
+        The strategy needs labelled rows and there are none; or there is no member, or one is for another task or
+        other inputs than the first, or tells nothing about its inputs where the strategy needs that
+        (STRATEGY_UNSUITABLE). The error names the field.
     """
     if not members:
         raise InvalidInput(Reason.STRATEGY_UNSUITABLE, "There must be at least one member.", field="members")
+    if strategy.needs_labels and not labelled:
+        raise InvalidInput(
+            Reason.STRATEGY_UNSUITABLE, f"{strategy} learns from labelled rows; give some.", field="labelled"
+        )
     for position, member in enumerate(members):
         difference = _difference(members[0], member)
         if difference:
@@ -52,7 +73,12 @@ def check(strategy: Strategy, members: Sequence[Described]) -> None:
 
 
 def make_reuser(
-    strategy: Strategy | None, members: Sequence[Member], *, timeout: float | None = None, seed: int = 0
+    strategy: Strategy | None,
+    members: Sequence[Member],
+    *,
+    labelled: Labelled | None = None,
+    timeout: float | None = None,
+    seed: int = 0,
 ) -> Reuser:
     """A fitted reuser of 1 or more members.
 
@@ -61,7 +87,9 @@ def make_reuser(
     strategy
         How they answer; None takes the default, see `choose`.
     members
-        Who answers, the most important first.
+        Who answers, the most important first. Their inputs are those of the first member, see `columns.aligned`.
+    labelled
+        Rows to fit on, where the strategy learns from them.
     timeout
         Seconds that each member has for one batch; None for no limit.
     seed
@@ -70,19 +98,20 @@ def make_reuser(
     Raises
     ------
     InvalidInput
-        The members do not suit the strategy or each other (STRATEGY_UNSUITABLE).
+        The members or the labels do not suit the strategy or each other (STRATEGY_UNSUITABLE, SHAPE_MISMATCH).
+    Unavailable
+        No member could answer the labelled rows (NO_MEMBER_LEFT).
     """
-    from learndock.reuse.average import AverageReuser  # here: callers of the dock name strategies without scikit-learn
+    from learndock.reuse.catalogue import ESTIMATORS  # here: callers of the dock name strategies without scikit-learn
     from learndock.reuse.job_selector import JobSelectorReuser
-    from learndock.reuse.top1 import Top1Reuser
 
-    strategy = strategy or choose(members)
-    check(strategy, members)
-    if strategy is Strategy.TOP1:
-        return Top1Reuser(members, timeout=timeout).fit()
-    if strategy is Strategy.AVERAGE:
-        return AverageReuser(members, timeout=timeout).fit()
-    return JobSelectorReuser(members, timeout=timeout, seed=seed).fit()
+    strategy = strategy or choose(members, labelled=labelled is not None)
+    check(strategy, members, labelled=labelled is not None)
+    members = aligned(members)
+    if strategy is Strategy.JOB_SELECTOR:
+        return JobSelectorReuser(members, timeout=timeout, seed=seed).fit()
+    reuser = ESTIMATORS[strategy](members, timeout=timeout)
+    return reuser.fit(labelled.inputs, labelled.truth) if strategy.needs_labels and labelled else reuser.fit()
 
 
 def _has_plain_atoms(member: Described) -> bool:

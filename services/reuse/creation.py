@@ -7,6 +7,7 @@ from learndock.reuse import strategy as strategies
 from learndock.serving.sql import Database, once
 from learndock.v1 import reuse_service_pb2 as pb
 from services.reuse.catalogue import Catalogue
+from services.reuse.labelled import read_labelled
 from services.reuse.messages import record_to_message, strategy_from_message
 from services.reuse.models import RequestRow
 from services.reuse.preparation import Preparation
@@ -39,12 +40,14 @@ class Creation:
             self._catalogue.resolve(member.learnware_id, member.version, share)
             for member, share in zip(request.members, shares, strict=True)
         ]
-        strategy = strategy_from_message(request.strategy) or strategies.choose(members)
-        strategies.check(strategy, members)
+        labelled = read_labelled(request.labelled) if request.HasField("labelled") else None
+        has_labels = labelled is not None
+        strategy = strategy_from_message(request.strategy) or strategies.choose(members, labelled=has_labels)
+        strategies.check(strategy, members, labelled=has_labels)
         with self._database.write() as session:
 
             def make() -> pb.CreateReuserResponse:
-                record = self._reusers.insert(session, principal.user_id, strategy, members)
+                record = self._reusers.insert(session, principal.user_id, strategy, members, labelled)
                 return pb.CreateReuserResponse(reuser=record_to_message(record))
 
             response = once(

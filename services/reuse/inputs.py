@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,9 +30,16 @@ def read_inputs(request: pb.PredictRequest | pb.PredictStreamRequest, record: Re
     expected = "texts" if record.members[0].semantic.data == "Text" else "rows"
     if given != expected:
         raise _mismatch(f"This reuser takes {expected}, not {given or 'nothing'}.", expected)
-    if given == "texts":
-        return _texts(request.texts)
-    return _rows(request.rows, record.item_shape)
+    return read_items(request, given, record.item_shape)
+
+
+def read_items(
+    message: pb.PredictRequest | pb.PredictStreamRequest | pb.LabelledRows,
+    given: Literal["rows", "texts"],
+    item_shape: tuple[int, ...] | None,
+) -> Inputs:
+    """Rows or texts, whichever is given; errors as of `read_inputs`."""
+    return _texts(message.texts) if given == "texts" else _rows(message.rows, item_shape)
 
 
 def _texts(message: types_pb2.TextBatch) -> list[str]:

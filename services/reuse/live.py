@@ -8,11 +8,13 @@ import threading
 
 import numpy as np
 
+from learndock.reuse.explanation import explain
+from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.member import Inputs, Member
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.reuser import Reuser
 from learndock.reuse.strategy import make_reuser
-from services.reuse.record import MemberRecord, ReuserRecord
+from services.reuse.record import Learnt, MemberRecord, ReuserRecord
 from services.reuse.warm_models import WarmModel, WarmModels
 
 
@@ -42,6 +44,20 @@ class LiveReuser:
             prediction,
             member_index=positions[prediction.member_index],
             faults=(*record.faults, *prediction.faults),
+            outside=self.estimator.outside(inputs),
+        )
+
+    def learnt(self, record: ReuserRecord) -> Learnt:
+        """What the labelled rows of `record` told."""
+        if not isinstance(self.estimator, LabelledReuser):
+            return Learnt()
+        counted = np.zeros(len(record.members))
+        counted[list(self.positions)] = self.estimator.contributions_
+        names = [member.learnware_id for member in record.members]
+        return Learnt(
+            explanation=explain(self.estimator, names, counted),
+            contributions=tuple(float(share) for share in counted),
+            expected_error=self.estimator.expected_error_,
         )
 
     def close(self) -> None:
@@ -68,9 +84,9 @@ class LiveReusers:
         """A model for a member, not yet running."""
         return self._models.of(member)
 
-    def adopt(self, record: ReuserRecord, models: dict[int, WarmModel]) -> None:
-        """Keep a reuser whose models, by position, are running."""
-        self._keep(record, models)
+    def adopt(self, record: ReuserRecord, models: dict[int, WarmModel]) -> LiveReuser:
+        """Keep a reuser whose models, by position, are running; fits it on its labelled rows."""
+        return self._keep(record, models)
 
     def get(self, record: ReuserRecord) -> LiveReuser:
         """The reuser at work; its models start with the first rows that reach them."""
@@ -84,7 +100,9 @@ class LiveReusers:
     def _keep(self, record: ReuserRecord, models: dict[int, WarmModel]) -> LiveReuser:
         positions = tuple(sorted(models))
         members = [_member(record.members[position], models[position]) for position in positions]
-        estimator = make_reuser(record.strategy, members)
+        estimator = make_reuser(
+            record.strategy, members, labelled=record.labelled, timeout=self._models.predict_seconds
+        )
         made = LiveReuser(estimator, tuple(models[position] for position in positions), positions)
         with self._lock:
             return self._live.setdefault(record.reuser_id, made)

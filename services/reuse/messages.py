@@ -42,6 +42,9 @@ def record_to_message(record: ReuserRecord) -> pb.Reuser:
         faults=_faults(record.faults),
         create_time=time_to_message(record.create_time),
         expire_time=time_to_message(record.expire_time),
+        expected_error=record.learnt.expected_error,
+        explanation=record.learnt.explanation,
+        contributions=record.learnt.contributions,
     )
 
 
@@ -52,6 +55,7 @@ def prediction_to_message(prediction: Prediction) -> pb.PredictResponse:
         member_index=tensor_to_message(prediction.member_index),
         degraded=prediction.degraded,
         faults=_faults(prediction.faults),
+        outside=None if prediction.outside is None else tensor_to_message(prediction.outside),
     )
 
 
@@ -62,6 +66,7 @@ def prediction_to_stream_message(prediction: Prediction) -> pb.PredictStreamResp
         member_index=tensor_to_message(prediction.member_index),
         degraded=prediction.degraded,
         faults=_faults(prediction.faults),
+        outside=None if prediction.outside is None else tensor_to_message(prediction.outside),
     )
 
 

@@ -30,6 +30,10 @@ class ReuserRow(Table):
     item_shape: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     expire_time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    labelled: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    expected_error: Mapped[float | None] = mapped_column(Float)
+    explanation: Mapped[str] = mapped_column(Text, default="")
+    contributions: Mapped[list[float]] = mapped_column(JSON, default=list)
     members: Mapped[list[MemberRow]] = relationship(
         order_by="MemberRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )

@@ -13,7 +13,7 @@ from learndock.serving.sql import Database
 from services.reuse import store
 from services.reuse.changes import Changes
 from services.reuse.live import LiveReusers
-from services.reuse.record import ReuserRecord, ReuserState
+from services.reuse.record import NOTHING_LEARNT, Learnt, ReuserRecord, ReuserState
 from services.reuse.warm_models import WarmModel
 
 _log = logging.getLogger("learndock.reuse")
@@ -86,9 +86,17 @@ class Preparation:
             reason = f"No member could be loaded. {reason}"
             self._finish(record.reuser_id, ReuserState.FAILED, reason=reason, faults=faults)
             return
-        self._live.adopt(record, models)
+        try:
+            live = self._live.adopt(record, models)
+        except LearndockError as error:  # the labelled rows do not fit, or no member could answer them
+            for model in models.values():
+                model.close()
+            self._finish(record.reuser_id, ReuserState.FAILED, reason=one_line(error), faults=faults)
+            return
         shape = next((model.input_shape for model in models.values() if model.input_shape), None)
-        if not self._finish(record.reuser_id, ReuserState.READY, faults=faults, item_shape=shape):
+        if not self._finish(
+            record.reuser_id, ReuserState.READY, faults=faults, item_shape=shape, learnt=live.learnt(record)
+        ):
             self._live.drop(record.reuser_id)
 
     def _load(self, record: ReuserRecord, models: dict[int, WarmModel]) -> dict[int, str]:
@@ -132,12 +140,15 @@ class Preparation:
         reason: str = "",
         faults: dict[int, str] | None = None,
         item_shape: tuple[int, ...] | None = None,
+        learnt: Learnt = NOTHING_LEARNT,
     ) -> bool:
         """Whether there was still somebody to finish for."""
         if self._stopping.is_set():
             return False
         with self._database.write() as session:
-            there = store.finish(session, reuser_id, state, reason=reason, item_shape=item_shape, faults=faults or {})
+            there = store.finish(
+                session, reuser_id, state, reason=reason, item_shape=item_shape, faults=faults or {}, learnt=learnt
+            )
         self._changes.tell()
         return there
 

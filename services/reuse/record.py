@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from learndock.learnware import SemanticSpecification
+from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Fault
 from learndock.reuse.strategy import Strategy
 from learndock.rkme.specification import Specification
@@ -45,6 +46,28 @@ class MemberRecord:
     fault: str = ""
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What a reuser made of its labelled rows; empty where there were none.
+
+    Attributes
+    ----------
+    explanation
+        How its answers come about, in words.
+    contributions
+        How much each member counts, in the members' order.
+    expected_error
+        By cross-validation; None where that was not made.
+    """
+
+    explanation: str = ""
+    contributions: tuple[float, ...] = ()
+    expected_error: float | None = None
+
+
+NOTHING_LEARNT = Learnt()
+
+
 @dataclass(frozen=True, eq=False)
 class ReuserRecord:
     """A reuser.
@@ -63,6 +86,10 @@ class ReuserRecord:
         Shape of one input item, once a member has told it.
     create_time, expire_time
         When it was made, and when it is forgotten if not used.
+    labelled
+        Rows that its strategy learns from; None where there are none.
+    learnt
+        What came of them, once it is READY.
     """
 
     reuser_id: str
@@ -76,6 +103,8 @@ class ReuserRecord:
     item_shape: tuple[int, ...] | None
     create_time: datetime
     expire_time: datetime
+    labelled: Labelled | None = None
+    learnt: Learnt = NOTHING_LEARNT
 
     @property
     def faults(self) -> tuple[Fault, ...]:

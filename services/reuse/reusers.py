@@ -11,6 +11,7 @@ import uuid
 from sqlalchemy.orm import Session
 
 from learndock.errors import FailedPrecondition, InvalidInput, NotFound, Reason, ResourceExhausted
+from learndock.reuse.labels import Labelled
 from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.strategy import Strategy
@@ -58,7 +59,12 @@ class Reusers:
         self._quota = quota
 
     def insert(
-        self, session: Session, owner_id: str, strategy: Strategy, members: Sequence[MemberRecord]
+        self,
+        session: Session,
+        owner_id: str,
+        strategy: Strategy,
+        members: Sequence[MemberRecord],
+        labelled: Labelled | None,
     ) -> ReuserRecord:
         """Enter a new reuser, PREPARING.
 
@@ -81,6 +87,7 @@ class Reusers:
             item_shape=None,
             create_time=created,
             expire_time=created + timedelta(seconds=self._quota.idle_seconds),
+            labelled=labelled,
         )
         store.add(session, record)
         return record

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from learndock.reuse.strategy import Strategy
+from learndock.v1 import reuse_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.wire import (
     semantic_from_message,
@@ -16,8 +17,9 @@ from learndock.wire import (
     specification_from_message,
     specification_to_message,
 )
+from services.reuse.labelled import labelled_to_message, read_labelled
 from services.reuse.models import MemberRow, ReuserRow
-from services.reuse.record import MemberRecord, ReuserRecord, ReuserState
+from services.reuse.record import Learnt, MemberRecord, ReuserRecord, ReuserState
 
 
 def add(session: Session, record: ReuserRecord) -> None:
@@ -34,6 +36,7 @@ def add(session: Session, record: ReuserRecord) -> None:
             item_shape=_list(record.item_shape),
             create_time=record.create_time,
             expire_time=record.expire_time,
+            labelled=labelled_to_message(record.labelled).SerializeToString() if record.labelled else b"",
             members=[_member_row(position, member) for position, member in enumerate(record.members)],
         )
     )
@@ -83,6 +86,7 @@ def finish(
     reason: str,
     item_shape: tuple[int, ...] | None,
     faults: Mapping[int, str],
+    learnt: Learnt,
 ) -> bool:
     """End a preparation, with the faults of members by position; False when the reuser was ended meanwhile."""
     row = session.scalar(select(ReuserRow).where(ReuserRow.reuser_id == reuser_id))
@@ -90,6 +94,8 @@ def finish(
         return False
     row.state, row.reason, row.item_shape = state.value, reason, _list(item_shape)
     row.phase, row.percent = "", 100
+    row.explanation, row.contributions = learnt.explanation, list(learnt.contributions)
+    row.expected_error = learnt.expected_error
     for member in row.members:
         member.fault = faults.get(member.position, "")
     return True
@@ -123,6 +129,8 @@ def _record(row: ReuserRow) -> ReuserRecord:
         item_shape=None if row.item_shape is None else tuple(row.item_shape),
         create_time=row.create_time,
         expire_time=row.expire_time,
+        labelled=read_labelled(pb.LabelledRows.FromString(row.labelled)) if row.labelled else None,
+        learnt=Learnt(row.explanation, tuple(row.contributions), row.expected_error),
     )
 
 

@@ -220,6 +220,11 @@ class WarmModels:
         self._allowance = allowance
         self._crowd = Crowd(allowance.most)
 
+    @property
+    def predict_seconds(self) -> float:
+        """Time that a model has for one batch."""
+        return self._allowance.predict_seconds
+
     def of(self, member: MemberRecord) -> WarmModel:
         """The model of a member, not yet running."""
         return WarmModel(lambda: self._open_package(self._fetch(member)), self._allowance, self._crowd)

@@ -3,7 +3,7 @@
 import pytest
 
 from learndock.client.messages import search_result_from_message
-from learndock.client.result import SearchResult, members_of
+from learndock.client.result import SearchResult, members_of, strategy_for
 from learndock.client.values import Member, SearchAdvice, Strategy
 from learndock.errors import NotFound
 from learndock.v1 import search_service_pb2 as pb
@@ -30,6 +30,7 @@ def answer(advice: pb.SearchAdvice.ValueType = pb.SEARCH_ADVICE_UNSPECIFIED, *, 
 
 MIXTURE = (Member("00000007", 1, 0.6), Member("00000003", 2, 0.4))
 BEST = (Member("00000003", 2),)
+NEAREST = (Member("00000003", 2, 1.0), Member("00000001", 1, 0.0625))  # twice as far: 2^-4
 
 
 def test_the_message_is_read_whole() -> None:
@@ -49,9 +50,13 @@ def test_a_mixture_is_reused_where_it_is_advised_or_asked_for() -> None:
     assert advised.members() == MIXTURE
     assert advised.members(Strategy.TOP1) == BEST
     only_better = answer(mixed=True)
-    assert only_better.members() == BEST
+    assert only_better.members() == NEAREST
+    assert strategy_for(only_better, None, labelled=False) is Strategy.AVERAGE
+    assert strategy_for(advised, None, labelled=False) is None
+    assert strategy_for(only_better, None, labelled=True) is None
     assert only_better.members(Strategy.AVERAGE) == MIXTURE
-    assert answer().members(Strategy.JOB_SELECTOR) == BEST
+    assert answer().members(Strategy.JOB_SELECTOR) == NEAREST
+    assert answer().members(Strategy.TOP1) == BEST
 
 
 def test_an_empty_answer_has_nothing_to_reuse() -> None:
@@ -75,4 +80,4 @@ def test_ids_and_members_are_taken_as_they_are() -> None:
         Member("00000001"),
         Member("00000002", 3, 0.5),
     )
-    assert members_of(answer(), None) == BEST
+    assert members_of(answer(), None) == NEAREST

@@ -269,7 +269,7 @@ class TestChoice:
     @pytest.mark.parametrize("strategy", list(Strategy))
     def test_members_must_be_of_one_task_and_input(self, strategy: Strategy, other: Member) -> None:
         with pytest.raises(InvalidInput) as caught:
-            check(strategy, [member(Constant(1.0), specification=around(0, 0)), other])
+            check(strategy, [member(Constant(1.0), specification=around(0, 0)), other], labelled=True)
         assert caught.value.reason is Reason.STRATEGY_UNSUITABLE
         assert caught.value.field == "members[1]"
 
