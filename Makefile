@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN    := .venv/bin
 # More options for pytest, such as `make test OPTIONS="-k search -x"`.
 OPTIONS ?=
-# What `make bench-identification bench-search` reads, and where it writes its figures.
+# What `make bench-identification` reads, and where it writes its figures.
 DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec clean
+.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec bench-search clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
