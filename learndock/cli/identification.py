@@ -1,4 +1,4 @@
-"""Commands that find learnwares: specify, search."""
+"""The command that finds learnwares: search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from learndock.cli.options import Json, connect
-from learndock.cli.output import emit_json, print_facts, print_line, print_table
+from learndock.cli.output import emit_json, print_line, print_table
 from learndock.cli.progress import spinner
 from learndock.client import specifying
 from learndock.client.result import SearchResult
@@ -26,35 +26,8 @@ _ADVICE = {
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command(epilog="Example: learndock specify X.csv --out task.json")(specify)
+    """Add the command."""
     app.command(epilog="Example: learndock search --data X.csv --task Classification --text wine")(search)
-
-
-def specify(
-    data: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Rows: a .csv or .npy file.")
-    ],
-    *,
-    out: Annotated[Path, typer.Option(help="File to write the specification to.")],
-    atoms: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Atoms wanted; default: rows / 20, 8 to 100.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same rows and seed give the same bytes.")] = 0,
-    few_rows: Annotated[
-        bool, typer.Option("--allow-few-rows", help="Permit fewer than 40 rows, which a summary can hardly hide.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Summarise a data set as a specification, on this machine; tells how faithful and how private it is."""
-    with spinner(f"Summarising {data.name}"):
-        specification = specifying.specify(data, atom_count=atoms, seed=seed, allow_few_rows=few_rows)
-    specifying.save(specification, out)
-    facts = {"path": out, **_facts(specification)}
-    if json:
-        emit_json(facts)
-    else:
-        print_facts(facts)
 
 
 def search(
@@ -138,20 +111,3 @@ def _specification(data: Path | None, file: Path | None) -> Specification | None
     if data is not None:
         return specifying.specify(data)
     return specifying.load(file) if file is not None else None
-
-
-def _facts(specification: Specification) -> dict[str, object]:
-    fidelity, privacy = specification.fidelity, specification.privacy
-    facts: dict[str, object] = {
-        "atoms": specification.atom_count,
-        "dimension": specification.dimension,
-        "rows": specification.row_count,
-    }
-    if fidelity is not None:
-        facts["fidelity_mmd2"] = fidelity.mmd2
-    if privacy is not None:
-        facts["privacy_min_distance_ratio"] = privacy.min_distance_ratio
-        facts["privacy_min_rows_per_atom"] = privacy.min_rows_per_atom
-        facts["privacy_membership_auc"] = privacy.membership_auc
-        facts["privacy_perturbed_atoms"] = privacy.perturbed_atoms
-    return facts

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from learndock.cli import accounts, administration, identification, learnwares, reuse, start, validation
+from learndock.cli import (
+    accounts,
+    administration,
+    identification,
+    learnwares,
+    reuse,
+    specifications,
+    specifying,
+    start,
+    validation,
+)
 from learndock.cli.failures import ExitCode, exit_code, report, say
 from learndock.cli.options import Target
 from learndock.errors import LearndockError
@@ -28,8 +38,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (start, learnwares, validation, identification, reuse, administration):
+for module in (start, learnwares, validation, specifying, identification, reuse, administration):
     module.register(app)
+app.add_typer(specifications.app, name="specification")
 app.add_typer(accounts.tokens, name="token")
 app.add_typer(accounts.users, name="user")
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from learndock.client import transfer, validations
 from learndock.client.dock_reuse import ReuserProgress
+from learndock.client.specifying import Progress as BuildProgress
 from learndock.client.transfer import Progress as TransferProgress
 from learndock.client.validations import ValidationProgress
 from learndock.client.values import Reuser, Validation
@@ -53,6 +54,14 @@ def reuser_bar(what: str) -> Iterator[ReuserProgress]:
             bar.update(task, completed=reuser.percent, description=f"{what}: {reuser.phase or 'waiting'}")
 
         yield show
+
+
+@contextmanager
+def build_bar(what: str) -> Iterator[BuildProgress]:
+    """A bar that shows the stage of a build."""
+    with _phases(disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda stage, share: bar.update(task, completed=share, description=f"{what}: {stage}")
 
 
 @contextmanager

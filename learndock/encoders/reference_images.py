@@ -8,10 +8,8 @@ from learndock.encoders.images import Images
 from learndock.encoders.pixels import Layout
 from learndock.encoders.random_convolution import RandomConvolutionEncoder
 from learndock.errors import InvalidInput, Reason
+from learndock.rkme.interchange import REFERENCE_PIXELS
 from learndock.rkme.specification import Specification
-
-REFERENCE_PIXELS = "reference-pixels"
-"""Name of the space in which the reference engine's image files live."""
 
 
 def encode_reference_atoms(specification: Specification) -> Specification:

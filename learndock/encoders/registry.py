@@ -54,6 +54,24 @@ def default_encoder(modality: Modality) -> Encoder:
     return _checked(_DEFAULTS[modality])
 
 
+def encoder_for(modality: Modality, name: str) -> Encoder:
+    """The encoder of a name, or the default of a modality where the name is empty.
+
+    Raises
+    ------
+    InvalidInput
+        There is none, or it encodes something else.
+    FailedPrecondition
+        The package that carries its weights is not installed.
+    """
+    found = encoder(name) if name else default_encoder(modality)
+    if found.modality is not modality:
+        raise InvalidInput(
+            Reason.FIELD_INVALID, f"{name} encodes {found.modality.lower()}, not {modality.lower()}.", field="encoder"
+        )
+    return found
+
+
 def _checked(found: Encoder) -> Encoder:
     # Asking for the revision looks for the package, and loads nothing.
     _ = found.revision

@@ -36,11 +36,14 @@ _TYPES = {
     Modality.IMAGE: "RKMEImageSpecification",
 }
 
+REFERENCE_PIXELS = "reference-pixels"
+"""Name of the space in which the reference engine's image files live."""
+
 # The spaces in which the reference's own specifications live: (encoder, revision).
 _REFERENCE_ENCODERS = {
     Modality.TABLE: ("", ""),
     Modality.TEXT: ("reference-minilm", "paraphrase-multilingual-MiniLM-L12-v2"),
-    Modality.IMAGE: ("reference-pixels", "1"),
+    Modality.IMAGE: (REFERENCE_PIXELS, "1"),
 }
 # What the reference compares with, whatever the data; it knows no other.
 _REFERENCE_GAMMA = 0.1
