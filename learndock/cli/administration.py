@@ -47,11 +47,14 @@ def fsck(
     read_packages: Annotated[
         bool, typer.Option("--read-packages", help="Read every package and compare its hash, not only its size.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right what can be; put damaged packages aside to be uploaded again.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check catalogue, packages and index against what the dock promises (for admins)."""
     with connect(context) as dock, spinner("Checking"):
-        findings = dock.check_integrity(read_packages=read_packages)
+        findings = dock.check_integrity(read_packages=read_packages, repair=repair)
     if json:
         emit_json(findings)
     elif findings:

@@ -351,7 +351,7 @@ class Dock:
         )
 
     def check_integrity(self, *, read_packages: bool = False, repair: bool = False) -> tuple[Finding, ...]:
-        """What is wrong with catalogue, packages and index, and put right if asked; empty when all is well; for admins."""
+        """What is wrong with catalogue, packages and index, put right if asked; empty when all is well; for admins."""
         return integrity.check_integrity(self._storage, self._search, read_packages=read_packages, repair=repair)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ _Pair = tuple[str, int]
 
 
 def check_integrity(
-    storage: StorageServiceStub, search: SearchServiceStub, *, read_packages: bool
+    storage: StorageServiceStub, search: SearchServiceStub, *, read_packages: bool, repair: bool
 ) -> tuple[Finding, ...]:
     """Everything that is wrong with a dock; empty when all is well.
 
@@ -29,13 +29,15 @@ def check_integrity(
         Services of the dock, called as an admin.
     read_packages
         Reads every package and compares its hash, instead of presence and size only.
+    repair
+        Puts right what can be; what was is still told.
 
     Raises
     ------
     FailedPrecondition
         The index does not reach the catalogue in time (INDEX_BEHIND).
     """
-    request = storage_service_pb2.CheckIntegrityRequest(read_packages=read_packages)
+    request = storage_service_pb2.CheckIntegrityRequest(read_packages=read_packages, repair=repair)
     stored = tuple(map(finding_from_message, storage.CheckIntegrity(request, timeout=_CHECK_SECONDS)))
     return (*stored, *_index_findings(storage, search))
 

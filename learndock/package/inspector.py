@@ -53,8 +53,8 @@ def _serve(connection: socket.socket) -> None:
         request = json.loads(read_all(connection))
         _limit(request["seconds"])
         connection.sendall(_answer(Path(request["path"]), request["semantic"].encode()))
-    except MemoryError:
-        pass  # no answer: beyond the limits
+    except (MemoryError, OSError):
+        pass  # no answer: beyond the limits, or nobody waits for one any more
     except BaseException as error:  # told by name only; whatever it was must not go on as the parent would
         print(f"inspection failed: {type(error).__name__}", file=sys.stderr)
     finally:

@@ -1283,16 +1283,20 @@ class CheckIntegrityRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     READ_PACKAGES_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
     read_packages: _builtins.bool
     """Reads every package and compares its hash; without it only presence and size are checked."""
+    repair: _builtins.bool
+    """Puts right what can be: the version that a learnware serves, packages that belong to no version; damaged packages are put aside, so that uploading them again makes them whole."""
     def __init__(
         self,
         *,
         read_packages: _builtins.bool = ...,
+        repair: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_packages", b"read_packages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_packages", b"read_packages", "repair", b"repair"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1307,22 +1311,26 @@ class CheckIntegrityResponse(_message.Message):
     INVARIANT_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
     invariant: _builtins.str
     """The invariant broken, "I1" and so on, as in docs/invariants.md."""
     subject: _builtins.str
     """What it is about: a learnware id, a blob."""
     message: _builtins.str
     """What is wrong and what to do, one line."""
+    repaired: _builtins.bool
+    """Whether it was put right."""
     def __init__(
         self,
         *,
         invariant: _builtins.str = ...,
         subject: _builtins.str = ...,
         message: _builtins.str = ...,
+        repaired: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invariant", b"invariant", "message", b"message", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invariant", b"invariant", "message", b"message", "repaired", b"repaired", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

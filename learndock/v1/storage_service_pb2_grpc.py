@@ -247,7 +247,7 @@ class StorageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchChanges(self, request, context):
-        """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Errors: OUT_OF_RANGE (CHANGES_EXPIRED).
+        """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Of old changes only the newest of each learnware is kept: whoever comes late, or from 0, hears the last state of everything, then every change without a gap. Errors: OUT_OF_RANGE (CHANGES_EXPIRED) for a number that this catalogue never gave out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,7 +275,7 @@ class StorageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckIntegrity(self, request, context):
-        """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well.
+        """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well. Changes nothing unless asked to repair.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,7 @@ class StorageServiceStub:
     GetDownloadUrl: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetDownloadUrlRequest, _storage_service_pb2.GetDownloadUrlResponse]
     """An address that serves the bytes without the dock, for a while. Errors: NOT_FOUND, FAILED_PRECONDITION (URL_UNSUPPORTED) where the object store has no such thing."""
     WatchChanges: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.WatchChangesRequest, _storage_service_pb2.WatchChangesResponse]
-    """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Errors: OUT_OF_RANGE (CHANGES_EXPIRED)."""
+    """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Of old changes only the newest of each learnware is kept: whoever comes late, or from 0, hears the last state of everything, then every change without a gap. Errors: OUT_OF_RANGE (CHANGES_EXPIRED) for a number that this catalogue never gave out."""
     RecordVerdict: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVerdictRequest, _storage_service_pb2.RecordVerdictResponse]
     """Moves a version to VALIDATING, VERIFIED, REJECTED or back to UPLOADED. Errors: NOT_FOUND, ABORTED (LEASE_LOST) when a later validation has taken over."""
     GetVocabulary: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetVocabularyRequest, _storage_service_pb2.GetVocabularyResponse]
@@ -72,7 +72,7 @@ class StorageServiceStub:
     GetCatalogueSummary: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetCatalogueSummaryRequest, _storage_service_pb2.GetCatalogueSummaryResponse]
     """Numbers of learnwares by state, task, data and library."""
     CheckIntegrity: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.CheckIntegrityRequest, _storage_service_pb2.CheckIntegrityResponse]
-    """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well."""
+    """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well. Changes nothing unless asked to repair."""
 
 @_typing.type_check_only
 class StorageServiceAsyncStub(StorageServiceStub):
@@ -110,7 +110,7 @@ class StorageServiceAsyncStub(StorageServiceStub):
     GetDownloadUrl: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetDownloadUrlRequest, _storage_service_pb2.GetDownloadUrlResponse]  # type: ignore[assignment]
     """An address that serves the bytes without the dock, for a while. Errors: NOT_FOUND, FAILED_PRECONDITION (URL_UNSUPPORTED) where the object store has no such thing."""
     WatchChanges: _aio.UnaryStreamMultiCallable[_storage_service_pb2.WatchChangesRequest, _storage_service_pb2.WatchChangesResponse]  # type: ignore[assignment]
-    """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Errors: OUT_OF_RANGE (CHANGES_EXPIRED)."""
+    """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Of old changes only the newest of each learnware is kept: whoever comes late, or from 0, hears the last state of everything, then every change without a gap. Errors: OUT_OF_RANGE (CHANGES_EXPIRED) for a number that this catalogue never gave out."""
     RecordVerdict: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVerdictRequest, _storage_service_pb2.RecordVerdictResponse]  # type: ignore[assignment]
     """Moves a version to VALIDATING, VERIFIED, REJECTED or back to UPLOADED. Errors: NOT_FOUND, ABORTED (LEASE_LOST) when a later validation has taken over."""
     GetVocabulary: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetVocabularyRequest, _storage_service_pb2.GetVocabularyResponse]  # type: ignore[assignment]
@@ -118,7 +118,7 @@ class StorageServiceAsyncStub(StorageServiceStub):
     GetCatalogueSummary: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetCatalogueSummaryRequest, _storage_service_pb2.GetCatalogueSummaryResponse]  # type: ignore[assignment]
     """Numbers of learnwares by state, task, data and library."""
     CheckIntegrity: _aio.UnaryStreamMultiCallable[_storage_service_pb2.CheckIntegrityRequest, _storage_service_pb2.CheckIntegrityResponse]  # type: ignore[assignment]
-    """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well."""
+    """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well. Changes nothing unless asked to repair."""
 
 class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps packages (content-addressed, immutable) and the catalogue of learnwares, and tells every change in order."""
@@ -249,7 +249,7 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_service_pb2.WatchChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_storage_service_pb2.WatchChangesResponse], _abc.AsyncIterator[_storage_service_pb2.WatchChangesResponse]]:
-        """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Errors: OUT_OF_RANGE (CHANGES_EXPIRED)."""
+        """Every change in order, from a sequence number on, and then as they happen until the caller cancels. Of old changes only the newest of each learnware is kept: whoever comes late, or from 0, hears the last state of everything, then every change without a gap. Errors: OUT_OF_RANGE (CHANGES_EXPIRED) for a number that this catalogue never gave out."""
 
     @_abc_1.abstractmethod
     def RecordVerdict(
@@ -281,6 +281,6 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_service_pb2.CheckIntegrityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_storage_service_pb2.CheckIntegrityResponse], _abc.AsyncIterator[_storage_service_pb2.CheckIntegrityResponse]]:
-        """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well."""
+        """Checks catalogue and packages against the invariants and streams what is wrong; nothing when all is well. Changes nothing unless asked to repair."""
 
 def add_StorageServiceServicer_to_server(servicer: StorageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -78,6 +78,9 @@ class BlobStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Forget a blob; one that is not there is no error."""
 
+    def quarantine(self, sha256: str) -> None:
+        """Put a damaged blob aside for a person to look at; `stat` knows it no more, and it can be put anew."""
+
     def list_all(self) -> Iterator[Blob]:
         """All blobs, in no order."""
 
@@ -144,6 +147,13 @@ class FolderBlobs:
         """See `BlobStore.delete`."""
         self._path(sha256).unlink(missing_ok=True)
 
+    def quarantine(self, sha256: str) -> None:
+        """See `BlobStore.quarantine`."""
+        aside = self._root / "quarantine"
+        aside.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            self._path(sha256).rename(aside / f"{sha256}.{uuid4().hex}")
+
     def list_all(self) -> Iterator[Blob]:
         """See `BlobStore.list_all`."""
         for path in self._root.glob("??/??/*"):
@@ -157,9 +167,14 @@ class FolderBlobs:
         return self._root / blob_name(sha256)
 
 
+def is_sha256(text: str) -> bool:
+    """Whether a text is a digest as blobs are named by."""
+    return _SHA256.fullmatch(text) is not None
+
+
 def blob_name(sha256: str) -> str:
     """Where a blob lies in its store: `ab/cd/abcd...`."""
-    if not _SHA256.fullmatch(sha256):
+    if not is_sha256(sha256):
         raise ValueError(f"{sha256!r} is not a SHA-256")  # a fault of ours: callers' digests are checked before
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 

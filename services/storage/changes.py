@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 import threading
 import time
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from learndock.errors import OutOfRange, Reason
@@ -23,6 +24,7 @@ from services.storage.models import ChangeRow
 HEARTBEAT_SECONDS = 5.0
 _BATCH = 100
 _CHANGE_NUMBERS = "change"
+COMPACTED = "compacted"
 
 
 def append(
@@ -33,6 +35,7 @@ def append(
         ChangeRow(
             sequence=store.next_number(session, _CHANGE_NUMBERS),
             kind=kind,
+            learnware_id=learnware.learnware_id,
             learnware=learnware_to_message(learnware).SerializeToString(),
             version=version_to_message(version).SerializeToString() if version else None,
             create_time=now(),
@@ -53,6 +56,21 @@ def log_learnware(session: Session, learnware_id: str, kind: pb.ChangeKind.Value
     learnware = store.touch(session, learnware_id)
     append(session, kind, learnware)
     return learnware
+
+
+def compact(session: Session, before: datetime) -> int:
+    """Drop changes made before a time that a later one of the same learnware has overtaken; how many those were.
+
+    What stays is the newest change of every learnware, as a snapshot within the log: who follows from anywhere before
+    hears the last state of everything, and then every change without a gap. The writers must be held.
+    """
+    newest = select(func.max(ChangeRow.sequence)).group_by(ChangeRow.learnware_id)
+    horizon = session.scalar(select(func.max(ChangeRow.sequence)).where(ChangeRow.create_time < before)) or 0
+    overtaken = delete(ChangeRow).where(ChangeRow.sequence <= horizon, ChangeRow.sequence.not_in(newest))
+    dropped = session.execute(overtaken).rowcount  # type: ignore[attr-defined]  # a DELETE tells
+    if dropped:
+        store.set_number(session, COMPACTED, horizon)
+    return int(dropped)
 
 
 def latest_sequence(session: Session) -> int:
@@ -89,7 +107,7 @@ class ChangeFeed:
         Raises
         ------
         OutOfRange
-            CHANGES_EXPIRED: the log does not reach back so far, or knows no such number.
+            CHANGES_EXPIRED: the log knows no such number; the follower belongs to another catalogue.
         """
         with self._database.read() as session:
             _check_known(session, after)
@@ -117,8 +135,7 @@ class ChangeFeed:
 
 
 def _check_known(session: Session, after: int) -> None:
-    oldest = session.scalar(select(func.min(ChangeRow.sequence))) or 1
-    if not oldest - 1 <= after <= latest_sequence(session):
+    if after > latest_sequence(session):
         raise OutOfRange(
             Reason.CHANGES_EXPIRED,
             f"The change log does not know what came after {after}; read the catalogue anew and follow from 0.",

@@ -35,6 +35,11 @@ class Settings(ServiceSettings):
     max_open_uploads: int = Field(default=32, ge=1, description="Unfinished uploads that one user may have.")
     upload_hours: float = Field(default=24.0, gt=0, description="Hours until an unfinished upload is forgotten.")
     undelete_days: float = Field(default=30.0, gt=0, description="Days for which a deleted learnware can be restored.")
+    change_days: float = Field(
+        default=90.0,
+        gt=0,
+        description="Days for which every change is kept; later, the newest of each learnware.",
+    )
     orphan_hours: float = Field(
         default=1.0,
         gt=0,

@@ -7,8 +7,8 @@ import logging
 import threading
 
 from learndock.errors import LearndockError
-from learndock.serving.sql import Database
-from services.storage import catalogue, store
+from learndock.serving.sql import Database, now
+from services.storage import catalogue, changes, store
 from services.storage.collection import Collection
 from services.storage.uploads import Uploads
 
@@ -25,12 +25,14 @@ class Housekeeping:
         uploads: Uploads,
         *,
         undelete_window: timedelta,
+        change_retention: timedelta,
         interval_seconds: float,
     ) -> None:
         self._database = database
         self._collection = collection
         self._uploads = uploads
         self._undelete_window = undelete_window
+        self._change_retention = change_retention
         self._interval_seconds = interval_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -50,7 +52,8 @@ class Housekeeping:
         with self._database.write() as session:
             store.hold_writers(session)
             learnwares = catalogue.purge_deleted(session, self._undelete_window)
-        return {"uploads": uploads, "learnwares": learnwares, "packages": self._remove_orphans()}
+            dropped = changes.compact(session, now() - self._change_retention)
+        return {"uploads": uploads, "learnwares": learnwares, "packages": self._remove_orphans(), "changes": dropped}
 
     def _remove_orphans(self) -> int:
         removed = 0

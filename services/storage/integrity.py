@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 from sqlalchemy import func, select
@@ -15,9 +15,11 @@ from learndock.package.inspection import check_fit
 from learndock.serving import caller
 from learndock.serving.sql import Database
 from learndock.v1 import types_pb2
+from learndock.v1.storage_service_pb2 import CHANGE_KIND_LEARNWARE_UPDATED
 from learndock.wire import specification_from_message
 from services.storage import store
 from services.storage.blobs import BlobStore
+from services.storage.changes import COMPACTED, ChangeFeed, log_learnware
 from services.storage.collection import Collection
 from services.storage.models import ChangeRow, LearnwareRow, VersionRow
 
@@ -34,23 +36,59 @@ class Fault:
         What it is about.
     message
         What is wrong and what to do, one line.
+    repaired
+        Whether it was put right.
+    damaged
+        Digest of the package whose bytes are damaged, if that is what is wrong.
+    serves_another
+        Whether a learnware serves another version than it should.
     """
 
     invariant: str
     subject: str
     message: str
+    repaired: bool = False
+    damaged: str = ""
+    serves_another: bool = False
 
 
 class IntegrityCheck:
     """Compares catalogue and packages."""
 
-    def __init__(self, database: Database, blobs: BlobStore, collection: Collection) -> None:
+    def __init__(self, database: Database, feed: ChangeFeed, blobs: BlobStore, collection: Collection) -> None:
         self._database = database
+        self._feed = feed
         self._blobs = blobs
         self._collection = collection
 
-    def run(self, *, read_packages: bool) -> Iterator[Fault]:
-        """Everything that is wrong; with `read_packages` every byte is read too."""
+    def run(self, *, read_packages: bool, repair: bool = False) -> Iterator[Fault]:
+        """Everything that is wrong; `read_packages` reads every byte, `repair` puts right what can be.
+
+        What serves the wrong version serves the right one again, damaged packages are put aside so that they can be
+        uploaded anew, and those that belong to no version are removed.
+        """
+        for fault in self._faults(read_packages=read_packages):
+            yield replace(fault, repaired=True) if repair and self._repair(fault) else fault
+
+    def scrub(self, sha256: str) -> bool:
+        """Read a package back; one that is damaged is put aside. Whether it was intact."""
+        intact = self._is_intact(sha256)
+        if not intact and self._blobs.stat(sha256) is not None:
+            self._blobs.quarantine(sha256)
+        return intact
+
+    def _repair(self, fault: Fault) -> bool:
+        if fault.invariant == "I2":
+            return self._collection.remove(fault.subject)
+        if fault.damaged:
+            self._blobs.quarantine(fault.damaged)
+        if fault.invariant != "I4" or not fault.serves_another:
+            return False
+        with self._feed.transaction() as session:
+            log_learnware(session, fault.subject, CHANGE_KIND_LEARNWARE_UPDATED)
+        return True
+
+    def _faults(self, *, read_packages: bool) -> Iterator[Fault]:
         with self._database.read() as session:
             learnware_ids = list(session.scalars(select(LearnwareRow.learnware_id).order_by(LearnwareRow.learnware_id)))
             yield from _log_faults(session)
@@ -61,23 +99,32 @@ class IntegrityCheck:
                 versions = store.versions_of(session, learnware_id)
             yield from faults
             for version in versions:
-                yield from self._package_faults(version, read_packages=read_packages)
+                found = list(self._package_faults(version, read_packages=read_packages))
+                if found and self._still_refers(version):
+                    yield from found
         yield from self._orphans()
+
+    def _still_refers(self, version: LearnwareVersion) -> bool:
+        with self._database.read() as session:
+            return store.find_version(session, version.learnware_id, version.version) is not None
 
     def _package_faults(self, version: LearnwareVersion, *, read_packages: bool) -> Iterator[Fault]:
         invariant = "I1" if version.state is VersionState.VERIFIED else "I3"
         subject = f"{version.learnware_id} version {version.version}"
         blob = self._blobs.stat(version.sha256)
         if blob is None:
-            yield Fault(invariant, subject, "Its package is gone; restore it from a backup, or delete the learnware.")
+            yield Fault(invariant, subject, "Its package is gone; upload it again, restore it, or delete it.")
         elif blob.size_bytes != version.size_bytes:
             yield Fault(
                 invariant,
                 subject,
-                f"Its package has {blob.size_bytes} bytes instead of {version.size_bytes}; restore it from a backup.",
+                f"Its package has {blob.size_bytes} bytes instead of {version.size_bytes}; upload it again.",
+                damaged=version.sha256,
             )
         elif read_packages and not self._is_intact(version.sha256):
-            yield Fault(invariant, subject, "Its package does not have its SHA-256; restore it from a backup.")
+            yield Fault(
+                invariant, subject, "Its package does not have its SHA-256; upload it again.", damaged=version.sha256
+            )
 
     def _is_intact(self, sha256: str) -> bool:
         try:
@@ -98,20 +145,23 @@ class IntegrityCheck:
 
 
 def _log_faults(session: Session) -> Iterator[Fault]:
-    first, last, count = session.execute(
-        select(func.min(ChangeRow.sequence), func.max(ChangeRow.sequence), func.count())
-    ).one()
-    if count and last - first + 1 != count:
+    compacted = store.number(session, COMPACTED)  # up to here only the newest change of each learnware is kept
+    query = select(func.max(ChangeRow.sequence), func.count()).where(ChangeRow.sequence > compacted)
+    last, count = session.execute(query).one()
+    if count and last - compacted != count:
         yield Fault("I5", "change log", "A sequence number is missing; rebuild what follows the log.")
 
 
 def _learnware_faults(session: Session, learnware_id: str) -> Iterator[Fault]:
     learnware = store.find_learnware(session, learnware_id)
+    if learnware is None and session.get(LearnwareRow, learnware_id) is None:
+        return  # purged since its id was read
     if learnware is None:
         yield Fault("I4", learnware_id, "Its current version does not exist; restore the catalogue from a backup.")
         return
     if learnware.current_version.version != store.serving_version(session, learnware_id):
-        yield Fault("I4", learnware_id, "It serves another version than its newest VERIFIED one; update it to repair.")
+        wrong = "It serves another version than its newest VERIFIED one; update it to repair."
+        yield Fault("I4", learnware_id, wrong, serves_another=True)
     if learnware.current_version.state is VersionState.VERIFIED:
         stored, _ = store.contents_of(session, learnware_id, learnware.current_version.version)
         try:

@@ -132,7 +132,9 @@ def piece_to_message(offset: int, data: bytes, version: LearnwareVersion | None)
 
 def fault_to_message(fault: Fault) -> pb.CheckIntegrityResponse:
     """Message of something that is wrong."""
-    return pb.CheckIntegrityResponse(invariant=fault.invariant, subject=fault.subject, message=fault.message)
+    return pb.CheckIntegrityResponse(
+        invariant=fault.invariant, subject=fault.subject, message=fault.message, repaired=fault.repaired
+    )
 
 
 def vocabulary_to_message() -> pb.GetVocabularyResponse:

@@ -81,6 +81,7 @@ class ChangeRow(Table):
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     kind: Mapped[int] = mapped_column(Integer)
+    learnware_id: Mapped[str] = mapped_column(String(8), index=True)
     learnware: Mapped[bytes] = mapped_column(LargeBinary)
     version: Mapped[bytes | None] = mapped_column(LargeBinary)
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)

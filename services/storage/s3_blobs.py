@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from minio import Minio
 from minio.commonconfig import REPLACE, CopySource
@@ -16,8 +17,9 @@ import urllib3
 
 from learndock.errors import Reason, Unavailable
 from learndock.serving.sql import now
-from services.storage.blobs import CHUNK_BYTES, Blob, blob_name, unknown_blob, verified, verify_file
+from services.storage.blobs import CHUNK_BYTES, Blob, blob_name, is_sha256, unknown_blob, verified, verify_file
 
+_QUARANTINE = "quarantine/"
 _PART_BYTES = 16 * 2**20
 _CONNECT_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5.0
@@ -96,12 +98,19 @@ class S3Blobs:
         with _told():
             self._client.remove_object(self._bucket, blob_name(sha256))
 
+    def quarantine(self, sha256: str) -> None:
+        """See `BlobStore.quarantine`."""
+        source = CopySource(self._bucket, blob_name(sha256))
+        with _told():
+            self._client.copy_object(self._bucket, f"{_QUARANTINE}{sha256}.{uuid4().hex}", source)
+        self.delete(sha256)
+
     def list_all(self) -> Iterator[Blob]:
         """See `BlobStore.list_all`."""
         with _told():
             for found in self._client.list_objects(self._bucket, recursive=True):
                 name = (found.object_name or "").rpartition("/")[2]
-                if found.object_name and len(name) == 64 and found.size is not None and found.last_modified:
+                if is_sha256(name) and found.size is not None and found.last_modified:
                     yield Blob(name, found.size, found.last_modified)
 
     def url(self, sha256: str, lifetime: timedelta) -> str:

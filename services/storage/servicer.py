@@ -204,5 +204,5 @@ class StorageServicer(rpc.StorageServiceServicer):
         self, request: pb.CheckIntegrityRequest, context: Context
     ) -> Iterator[pb.CheckIntegrityResponse]:
         """Tell what is wrong."""
-        for fault in self._integrity.run(read_packages=request.read_packages):
+        for fault in self._integrity.run(read_packages=request.read_packages, repair=request.repair):
             yield messages.fault_to_message(fault)

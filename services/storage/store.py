@@ -38,6 +38,18 @@ def next_number(session: Session, name: str) -> int:
     return row.value
 
 
+def set_number(session: Session, name: str, value: int) -> None:
+    """Note a number under a name, in a transaction that holds the writers."""
+    session.merge(CounterRow(name=name, value=value))
+    session.flush()
+
+
+def number(session: Session, name: str) -> int:
+    """The number noted under a name; 0 for none."""
+    row = session.get(CounterRow, name)
+    return row.value if row else 0
+
+
 def add_learnware(session: Session, learnware: Learnware) -> None:
     """Insert a learnware with its first version."""
     row = LearnwareRow(

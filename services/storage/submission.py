@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 import re
 
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ from learndock.package.inspection import Inspection, file_sha256
 from learndock.serving import faults
 from learndock.serving.sql import Database
 from learndock.wire import specification_to_message
-from services.storage import catalogue
+from services.storage import catalogue, store
 from services.storage.blobs import BlobStore
 from services.storage.uploads import Upload, Uploads
 
@@ -121,6 +122,7 @@ class PackageDesk:
                 f"The package arrived with SHA-256 {arrived}; send it again.",
                 resource=submission.upload.upload_id,
             )
+        self._mend(path, submission.sha256)
         with self._database.read() as session:
             catalogue.refuse_duplicate(session, principal, submission.sha256)
         inspection = inspect_confined(path, self._expected_semantic(principal, submission))
@@ -134,6 +136,14 @@ class PackageDesk:
         self._blobs.put(path, submission.sha256)
         faults.reach("finish.stored")
         return inspection
+
+    def _mend(self, path: Path, sha256: str) -> None:
+        """A package whose stored bytes were lost or put aside is whole again once anybody sends it."""
+        if self._blobs.stat(sha256) is None:
+            with self._database.read() as session:
+                referred = store.is_referred(session, sha256)
+            if referred:
+                self._blobs.put(path, sha256)
 
     def _check_kept(self, sha256: str) -> None:
         """The bytes may have been collected just before they were put again; see `Collection`."""

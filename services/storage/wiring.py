@@ -47,12 +47,13 @@ def build(settings: Settings) -> Application:
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
     uploads = Uploads(database, settings.upload_dir, limits)
     collection = Collection(database, blobs, timedelta(hours=settings.orphan_hours))
+    feed = ChangeFeed(database, settings.poll_seconds)
     servicer = StorageServicer(
         database,
         blobs,
         uploads,
-        ChangeFeed(database, settings.poll_seconds),
-        IntegrityCheck(database, blobs, collection),
+        feed,
+        IntegrityCheck(database, feed, blobs, collection),
         PageTokens(settings.page_secret),
     )
     housekeeping = Housekeeping(
@@ -60,6 +61,7 @@ def build(settings: Settings) -> Application:
         collection,
         uploads,
         undelete_window=timedelta(days=settings.undelete_days),
+        change_retention=timedelta(days=settings.change_days),
         interval_seconds=settings.sweep_seconds,
     )
     return Application(

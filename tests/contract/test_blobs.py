@@ -165,3 +165,11 @@ def test_changed_objects_are_never_given_out_whole(bucket: S3Blobs) -> None:
     with pytest.raises(DataLoss):
         given.extend(bucket.chunks(sha256))
     assert given == []
+
+
+def test_a_damaged_blob_put_aside_can_be_put_anew(blobs: BlobStore, tmp_path: Path) -> None:
+    sha256 = put(blobs, tmp_path, b"damaged")
+    blobs.quarantine(sha256)
+    assert blobs.stat(sha256) is None
+    assert list(blobs.list_all()) == []
+    assert b"".join(blobs.chunks(put(blobs, tmp_path, b"damaged"))) == b"damaged"

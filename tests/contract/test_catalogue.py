@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 import subprocess
 import sys
+import tempfile
 import time
 
 from alembic import command
@@ -20,12 +23,17 @@ from sqlalchemy import select, text
 
 from learndock import errors
 from learndock.account import Principal, Role
-from learndock.learnware import Visibility
-from learndock.serving.sql import Database, migrate
+from learndock.learnware import Learnware, Visibility
+from learndock.serving.sql import Database, migrate, now
 from learndock.v1 import storage_service_pb2 as pb
+from learndock.wire import learnware_to_message
 from services.storage import catalogue, wiring
-from services.storage.changes import ChangeFeed
+from services.storage.blobs import FolderBlobs
+from services.storage.changes import ChangeFeed, compact, log_learnware
+from services.storage.collection import Collection
+from services.storage.integrity import IntegrityCheck
 from services.storage.models import ChangeRow, LearnwareRow, Table
+from services.storage.store import add_learnware, set_contents
 from tests.support.databases import DATABASES
 from tests.support.postgres import postgres_server, replica_of
 from tests.support.storage import SEMANTIC, Storage, get, ids, package, served_storage
@@ -112,6 +120,30 @@ def test_no_id_is_given_out_again_after_a_purge(url: str) -> None:
     database.close()
 
 
+def test_old_changes_become_a_snapshot(url: str) -> None:
+    """Whoever follows from anywhere ends with the same state, and hears of what is new without a gap."""
+    migrate(url, MIGRATIONS)
+    database = Database(url)
+    feed = ChangeFeed(database, 0.1)
+    first, second = enter(feed, 1), enter(feed, 2)
+    for learnware_id in (first, second, first):
+        with feed.transaction() as session:
+            log_learnware(session, learnware_id, pb.CHANGE_KIND_LEARNWARE_UPDATED)
+    with feed.transaction() as session:
+        assert compact(session, now()) == 3
+    enter(feed, 3)
+    with feed.transaction() as session:
+        assert compact(session, now() - timedelta(hours=1)) == 0
+    for after, heard in ((0, [4, 5, 6]), (3, [4, 5, 6]), (5, [6])):
+        assert [change.sequence for change in islice(feed.follow(after), len(heard))] == heard
+    with pytest.raises(errors.OutOfRange):
+        next(feed.follow(7))
+    blobs = FolderBlobs(Path(tempfile.mkdtemp()))
+    check = IntegrityCheck(database, feed, blobs, Collection(database, blobs, timedelta()))
+    assert [fault for fault in check.run(read_packages=False) if fault.invariant == "I5"] == []
+    database.close()
+
+
 def test_texts_that_no_database_keeps_are_the_callers_fault(storage: Storage) -> None:
     with pytest.raises((errors.InvalidInput, errors.NotFound)):
         get(storage.ann, "0000\x0001")
@@ -145,12 +177,26 @@ def test_processes_that_start_together_migrate_in_turns(tmp_path: Path) -> None:
 
 def test_a_catalogue_of_the_first_release_is_brought_up_to_date(url: str, tmp_path: Path) -> None:
     upgrade_to(url, "0001")
-    database = Database(url)
-    learnware_id = enter(ChangeFeed(database, 0.1), 7)
-    database.close()
+    learnware_id = enter_in_first_release(url)
     with served_storage(tmp_path, database_url=url) as storage:
         assert get(storage.ann, learnware_id).learnware_id == learnware_id
         assert storage.submit(storage.ann, package()).learnware.learnware_id == "00000002"
+
+
+def enter_in_first_release(url: str) -> str:
+    """A learnware and its change in the tables as they were."""
+    database = Database(url)
+    version = catalogue.new_package("00000001", "7" * 64, 1, None)
+    with database.write() as session:
+        learnware = Learnware("00000001", "ann", SEMANTIC, Visibility.PUBLIC, replace(version, version=1), now(), now())
+        add_learnware(session, learnware)
+        session.execute(text("UPDATE counters SET value = 1"))
+        row = {"learnware": learnware_to_message(learnware).SerializeToString(), "time": now().replace(tzinfo=None)}
+        columns = "sequence, kind, learnware, create_time"
+        session.execute(text(f"INSERT INTO changes ({columns}) VALUES (1, 1, :learnware, :time)"), row)  # noqa: S608
+        set_contents(session, "00000001", 1, None)
+    database.close()
+    return "00000001"
 
 
 def upgrade_to(url: str, revision: str) -> None:

@@ -21,6 +21,7 @@ from tests.support.storage import (
     MIB,
     SEMANTIC,
     Storage,
+    blob_path,
     download,
     get,
     ids,
@@ -236,3 +237,19 @@ def test_a_second_stream_waits_for_the_first(storage: Storage) -> None:
     second = iter([pb.WriteUploadRequest(upload_id=upload.upload_id, offset=3, data=b"def")])
     assert storage.ann.WriteUpload(second).upload.committed_bytes == 6
     first.join(30)
+
+
+def test_a_damaged_package_is_put_aside_and_whole_again_once_it_is_uploaded(storage: Storage) -> None:
+    data = package("precious")
+    learnware_id = storage.verified(data)
+    path = storage.folder / "packages" / blob_path(data)
+    path.write_bytes(bytes(len(data)))
+    check = pb.CheckIntegrityRequest(read_packages=True, repair=True)
+    assert [fault.invariant for fault in storage.admin.CheckIntegrity(check)] == ["I1"]
+    assert not path.exists()
+    with pytest.raises(errors.DataLoss):
+        download(storage.bob, learnware_id)
+    with pytest.raises(errors.AlreadyExists):
+        storage.submit(storage.ann, data)
+    assert download(storage.bob, learnware_id) == data
+    assert storage.faults() == []

@@ -70,7 +70,7 @@ class Dock:
             record_verdict(session, SERVICE, learnware_id, 1, Verdict(VersionState.VERIFIED, uuid4().hex, 1))
 
     def faults(self, grace: timedelta = HOUR) -> list[tuple[str, str]]:
-        check = IntegrityCheck(self.database, self.blobs, Collection(self.database, self.blobs, grace))
+        check = IntegrityCheck(self.database, self.feed, self.blobs, Collection(self.database, self.blobs, grace))
         return [(fault.invariant, fault.subject) for fault in check.run(read_packages=True)]
 
     def sweep(self, *, undelete: timedelta = HOUR, orphans: timedelta = HOUR) -> dict[str, int]:
@@ -79,6 +79,7 @@ class Dock:
             Collection(self.database, self.blobs, orphans),
             self.uploads,
             undelete_window=undelete,
+            change_retention=HOUR,
             interval_seconds=1,
         )
         return worker.sweep()
@@ -98,7 +99,7 @@ def test_a_healthy_catalogue_has_no_fault(dock: Dock) -> None:
     dock.verify(dock.finish(dock.upload(package("1"))))
     dock.finish(dock.upload(package("2")))
     assert dock.faults(grace=timedelta(0)) == []
-    assert dock.sweep(orphans=timedelta(0)) == {"uploads": 0, "learnwares": 0, "packages": 0}
+    assert dock.sweep(orphans=timedelta(0)) == {"uploads": 0, "learnwares": 0, "packages": 0, "changes": 0}
 
 
 def finish_and_die(dock: Dock, submission: Submission, step: str) -> None:
@@ -140,7 +141,7 @@ def test_what_was_deleted_long_ago_goes_for_ever_and_its_id_with_it(dock: Dock) 
         catalogue.delete_learnware(session, ANN, learnware_id)
     assert dock.sweep()["learnwares"] == 0
     dock.age(submission.sha256)
-    assert dock.sweep(undelete=timedelta(0)) == {"uploads": 0, "learnwares": 1, "packages": 1}
+    assert dock.sweep(undelete=timedelta(0)) == {"uploads": 0, "learnwares": 1, "packages": 1, "changes": 0}
     with pytest.raises(NotFound), dock.database.read() as session:
         catalogue.get_learnware(session, ANN, learnware_id)
     assert dock.finish(dock.upload(package())) == "00000002"
