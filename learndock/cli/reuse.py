@@ -16,6 +16,7 @@ from learndock.client import specifying
 from learndock.client.dock import Dock
 from learndock.client.result import Reusable
 from learndock.client.values import Strategy
+from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Prediction
 
 
@@ -23,7 +24,8 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         epilog="Examples: learndock reuse 00000001 --data X.npy --out y.npy; "
-        "learndock reuse --search-data X.npy --data X.npy --out y.npy --local"
+        "learndock reuse --search-data X.npy --data X.npy --out y.npy --local; "
+        "learndock reuse --search-data X.npy --labelled L.npy --labels t.npy --data X.npy --out y.npy"
     )(reuse)
 
 
@@ -48,9 +50,24 @@ def reuse(
     local: Annotated[
         bool, typer.Option("--local", help="Run the models in this machine's sandbox: the rows stay here.")
     ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Truth of the rows of --labelled, one number a row: AUTO and other strategies learn from it.",
+        ),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The rows that --labels are for."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Predict for the rows of a file with one learnware or several."""
+    if bool(labels) != bool(labelled):
+        raise typer.BadParameter("give --labels and --labelled together", param_hint="--labels")
     if bool(learnware_ids) == bool(search_data):
         raise typer.BadParameter("give ids or --search-data, one of the two", param_hint="ID")
     from learndock.rkme.tables import read_rows
@@ -58,28 +75,43 @@ def reuse(
     rows = read_rows(data)[0]
     with connect(context) as dock:
         found: Reusable = learnware_ids or dock.search(specifying.specify(search_data or data))
-        prediction, used = _predict(dock, found, rows, strategy, local=local)
+        known = _labelled(labelled, labels) if labelled and labels else None
+        prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local)
     _save(out, prediction.outputs)
     for fault in prediction.faults:
         say(f"{fault.learnware_id} was left out: {fault.message}", "The others answered without it.")
     if json:
-        emit_json({"path": out, "rows": len(rows), "learnware_ids": used, "faults": prediction.faults})
+        summary = {"path": out, "rows": len(rows), "learnware_ids": used, "faults": prediction.faults}
+        emit_json(summary | {"explanation": explanation})
     else:
         print_line(f"{len(rows)} predictions of {', '.join(used)} are in {out}.")
+        for line in explanation.splitlines():
+            print_line(line)
+        if prediction.outside is not None and prediction.outside.any():
+            print_line(
+                f"{int(prediction.outside.sum())} rows are unlike anything that these learnwares were trained on."
+            )
 
 
 def _predict(
-    dock: Dock, found: Reusable, rows: np.ndarray, strategy: Strategy | None, *, local: bool
-) -> tuple[Prediction, list[str]]:
+    dock: Dock, found: Reusable, rows: np.ndarray, strategy: Strategy | None, known: Labelled | None, *, local: bool
+) -> tuple[Prediction, list[str], str]:
     if local:
         with spinner("Fetching and starting the models"):
-            at_home = dock.reuse(found, strategy=strategy, where="local")
+            at_home = dock.reuse(found, strategy=strategy, labelled=known, where="local")
         with at_home:
-            return at_home.answer(rows), list(at_home.learnware_ids)
+            return at_home.answer(rows), list(at_home.learnware_ids), at_home.explanation
     with reuser_bar("Getting ready") as progress:
-        in_dock = dock.reuse(found, strategy=strategy, progress=progress)
+        in_dock = dock.reuse(found, strategy=strategy, labelled=known, progress=progress)
     with in_dock, spinner("Predicting"):
-        return in_dock.answer(rows), list(in_dock.learnware_ids)
+        return in_dock.answer(rows), list(in_dock.learnware_ids), in_dock.reuser.explanation
+
+
+def _labelled(rows: Path, labels: Path) -> Labelled:
+    from learndock.rkme.tables import read_rows
+
+    truth = read_rows(labels)[0]
+    return Labelled(read_rows(rows)[0], truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
 
 
 def _save(path: Path, outputs: np.ndarray) -> None:

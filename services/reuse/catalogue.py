@@ -56,6 +56,10 @@ class Catalogue:
             specification=self._specification(learnware_id, found.version),
         )
 
+    def check_visible(self, learnware_id: str) -> None:
+        """Raise `NotFound` if the caller may not see the learnware, or it was deleted."""
+        self._storage.GetLearnware(pb.GetLearnwareRequest(learnware_id=learnware_id))
+
     def _specification(self, learnware_id: str, version: int) -> Specification | None:
         request = pb.GetSpecificationRequest(learnware_id=learnware_id, version=version)
         try:

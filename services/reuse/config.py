@@ -34,6 +34,12 @@ class Settings(ServiceSettings):
     max_reusers_per_user: int = Field(default=8, ge=1, description="Reusers that one user may hold.")
     max_reusers: int = Field(default=64, ge=1, description="Reusers that all users together may hold.")
     idle_seconds: float = Field(default=1800.0, gt=0, description="Time after which an unused reuser is forgotten.")
+    sleep_seconds: float = Field(
+        default=600.0, gt=0, description="Time after which an unused reuser's sandboxes end until its next rows."
+    )
+    recheck_seconds: float = Field(
+        default=60.0, ge=0, description="Time for which a member that the caller might use is not looked up again."
+    )
     expiry_interval_seconds: float = Field(default=30.0, gt=0, description="Time between looks for expired reusers.")
     prepare_threads: int = Field(default=2, ge=1, description="Reusers that are prepared at a time.")
     max_cache_bytes: int = Field(default=20 * 2**30, ge=0, description="Size of the folder of fetched packages.")

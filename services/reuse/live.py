@@ -107,6 +107,20 @@ class LiveReusers:
         with self._lock:
             return self._live.setdefault(record.reuser_id, made)
 
+    def asleep(self, reuser_id: str) -> bool:
+        """Whether no sandbox of the reuser is running here."""
+        with self._lock:
+            live = self._live.get(reuser_id)
+        return live is None or not any(model.awake for model in live.models)
+
+    def sleep_all_but(self, reuser_ids: Collection[str]) -> None:
+        """End the sandboxes, until their next rows, of all reusers that are not among `reuser_ids`."""
+        with self._lock:
+            idle = [live for reuser_id, live in self._live.items() if reuser_id not in reuser_ids]
+        for live in idle:
+            for model in live.models:
+                model.sleep()
+
     def drop(self, reuser_id: str) -> None:
         """End a reuser's models, if it has any here."""
         with self._lock:

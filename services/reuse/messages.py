@@ -45,6 +45,7 @@ def record_to_message(record: ReuserRecord) -> pb.Reuser:
         expected_error=record.learnt.expected_error,
         explanation=record.learnt.explanation,
         contributions=record.learnt.contributions,
+        asleep=record.asleep,
     )
 
 

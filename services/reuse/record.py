@@ -90,6 +90,8 @@ class ReuserRecord:
         Rows that its strategy learns from; None where there are none.
     learnt
         What came of them, once it is READY.
+    asleep
+        Whether its sandboxes were ended because it was idle.
     """
 
     reuser_id: str
@@ -105,6 +107,7 @@ class ReuserRecord:
     expire_time: datetime
     labelled: Labelled | None = None
     learnt: Learnt = NOTHING_LEARNT
+    asleep: bool = False
 
     @property
     def faults(self) -> tuple[Fault, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 import math
 import uuid
@@ -18,6 +18,7 @@ from learndock.reuse.strategy import Strategy
 from learndock.serving import caller
 from learndock.serving.sql import Database, now
 from services.reuse import store
+from services.reuse.access import Access
 from services.reuse.changes import Changes
 from services.reuse.live import LiveReusers
 from services.reuse.record import MemberRecord, ReuserRecord, ReuserState
@@ -39,6 +40,8 @@ class Quota:
         Reusers of one user, and of all.
     idle_seconds
         Time after which an unused one is forgotten.
+    sleep_seconds
+        Time after which an unused one's sandboxes are ended until the next rows.
     answer_seconds
         How long a reuser waits for one member before it answers without it.
     """
@@ -46,14 +49,16 @@ class Quota:
     per_user: int
     total: int
     idle_seconds: float
+    sleep_seconds: float
     answer_seconds: float
 
 
 class Reusers:
     """Reusers of all users; every method names the user on whose behalf it works."""
 
-    def __init__(self, database: Database, live: LiveReusers, changes: Changes, quota: Quota) -> None:
+    def __init__(self, database: Database, live: LiveReusers, changes: Changes, quota: Quota, access: Access) -> None:
         self._database = database
+        self._access = access
         self._live = live
         self._changes = changes
         self._quota = quota
@@ -117,12 +122,17 @@ class Reusers:
             raise NotFound(
                 Reason.RESOURCE_UNKNOWN, f"You have no reuser {reuser_id}; it may have expired.", resource=reuser_id
             )
-        return record
+        return self._seen(record)
+
+    def _seen(self, record: ReuserRecord) -> ReuserRecord:
+        """A record with what only this process knows."""
+        return replace(record, asleep=record.state is ReuserState.READY and self._live.asleep(record.reuser_id))
 
     def list(self, owner_id: str, *, before: int | None, size: int) -> list[tuple[int, ReuserRecord]]:
         """The user's reusers, newest first, each with the number to go on from."""
         with self._database.read() as session:
-            return store.list_of(session, owner_id, before=before, size=size)
+            found = store.list_of(session, owner_id, before=before, size=size)
+        return [(number, self._seen(record)) for number, record in found]
 
     def delete(self, owner_id: str, reuser_id: str) -> None:
         """End one of the user's reusers and its sandboxes."""
@@ -159,7 +169,7 @@ class Reusers:
         Raises
         ------
         NotFound
-            The user has no such reuser.
+            The user has no such reuser, or may no longer see a member.
         FailedPrecondition
             It is not prepared, or failed (REUSER_NOT_READY).
         Unavailable
@@ -167,6 +177,7 @@ class Reusers:
         """
         record = self.get(owner_id, reuser_id)
         _check_ready(record)
+        self._access.check(record)
         inputs = read_inputs(record)
         self._prolong(record)
         # Half of the time, so that an answer without a member that hangs still comes before the caller has left.
@@ -180,11 +191,15 @@ class Reusers:
                 store.prolong(session, record.reuser_id, expire_time)
 
     def forget_expired(self) -> None:
-        """End the reusers whose time has come, and the sandboxes of those that are gone."""
+        """End the reusers whose time has come; let those sleep that were not used for a while."""
+        # The time of expiry is written only when it moves by some share, so sleep comes that much early at most.
+        asleep_before = now() + timedelta(seconds=self._quota.idle_seconds - self._quota.sleep_seconds)
         with self._database.write() as session:
             store.remove_expired(session, now())
-            there = store.ids(session)
+            there, used = store.ids(session), store.ids_in_use(session, asleep_before)
         self._live.drop_all_but(there)
+        self._access.forget(set(there))
+        self._live.sleep_all_but(used)
         self._changes.tell()
 
 

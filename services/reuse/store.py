@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from learndock.reuse.strategy import Strategy
@@ -71,6 +71,12 @@ def ids(session: Session, state: ReuserState | None = None) -> list[str]:
     if state is not None:
         query = query.where(ReuserRow.state == state.value)
     return list(session.scalars(query))
+
+
+def ids_in_use(session: Session, expire_after: datetime) -> list[str]:
+    """Ids of reusers that are being prepared, or expire after a time."""
+    in_use = or_(ReuserRow.expire_time > expire_after, ReuserRow.state == ReuserState.PREPARING.value)
+    return list(session.scalars(select(ReuserRow.reuser_id).where(in_use)))
 
 
 def progress(session: Session, reuser_id: str, *, phase: str, percent: int) -> None:

@@ -147,6 +147,16 @@ class WarmModel:
             self._lock.release()
         return True
 
+    @property
+    def awake(self) -> bool:
+        """Whether its sandbox is running."""
+        return self._running is not None
+
+    def sleep(self) -> None:
+        """End the sandbox until the next call and give its place back, unless a call is being served."""
+        if self.rest():
+            self._crowd.leave(self)
+
     def close(self) -> None:
         """End the sandbox for good; a call being served fails."""
         self._closed = True

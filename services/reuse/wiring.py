@@ -16,6 +16,7 @@ from learndock.serving.paging import PageTokens
 from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import reuse_service_pb2_grpc as rpc
+from services.reuse.access import Access
 from services.reuse.catalogue import Catalogue, Downloads
 from services.reuse.changes import Changes
 from services.reuse.config import Settings
@@ -54,11 +55,13 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
         per_user=settings.max_reusers_per_user,
         total=settings.max_reusers,
         idle_seconds=settings.idle_seconds,
+        sleep_seconds=settings.sleep_seconds,
         answer_seconds=settings.predict_seconds,
     )
-    reusers = Reusers(database, live, changes, quota)
+    catalogue = Catalogue(storage.as_caller)
+    reusers = Reusers(database, live, changes, quota, Access(catalogue, settings.recheck_seconds))
     preparation = Preparation(database, live, changes, settings.prepare_threads)
-    creation = Creation(database, Catalogue(storage.as_caller), reusers, preparation)
+    creation = Creation(database, catalogue, reusers, preparation)
     servicer = ReuseServicer(creation, reusers, PageTokens(settings.page_secret))
 
     def close() -> None:

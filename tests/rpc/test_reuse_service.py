@@ -126,7 +126,10 @@ class TestLife:
         opened = len(launcher.opened)
         assert all(model.closed for model in launcher.opened)
         with reuse_service(tmp_path, stored, launcher) as bench:
-            assert bench.stub().GetReuser(pb.GetReuserRequest(reuser_id=reuser.reuser_id)).reuser == reuser
+            found = bench.stub().GetReuser(pb.GetReuserRequest(reuser_id=reuser.reuser_id)).reuser
+            assert found.asleep
+            found.asleep = False
+            assert found == reuser
             assert len(launcher.opened) == opened
             assert bench.predict(reuser.reuser_id, rows) == before
             assert len(launcher.opened) > opened
