@@ -37,6 +37,7 @@ from services.storage.models import UploadRow
 MAX_CHUNK_BYTES = 2**20
 _CHECKPOINT_BYTES = 8 * 2**20
 _LOCK_SECONDS = 20.0
+_DISK_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Uploads:
             A chunk is too long, or goes beyond the declared size.
         """
         self.get(principal, upload_id)
-        with self._locked(upload_id) as file:
+        with _disk_told(), self._locked(upload_id) as file:
             upload = self.get(principal, upload_id)
             committed = self._truncated(file, upload)
             written = committed
@@ -260,6 +261,17 @@ class Uploads:
                 row.committed_bytes = committed_bytes
                 row.expire_time = now() + self._limits.lifetime
         faults.reach("upload.committed")
+
+
+@contextmanager
+def _disk_told() -> Iterator[None]:
+    """A disk that is full or fails is something that passes: the sender goes on later."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            Reason.SERVICE_UNAVAILABLE, "The bytes cannot be written now.", retry_after=_DISK_RETRY_SECONDS
+        ) from error
 
 
 def _try_lock(file: BinaryIO) -> bool:
