@@ -117,11 +117,7 @@ def load(path: str | PathLike[str]) -> Specification:
     InvalidInput
         The file is no specification; the error names the key at fault.
     """
-    from learndock.rkme.interchange import REFERENCE_PIXELS, read_reference
+    from learndock.encoders.reference_images import comparable  # imports torch
+    from learndock.rkme.interchange import read_reference
 
-    found = read_reference(Path(path).read_bytes())
-    if found.encoder != REFERENCE_PIXELS:
-        return found
-    from learndock.encoders.reference_images import encode_reference_atoms
-
-    return encode_reference_atoms(found)
+    return comparable(read_reference(Path(path).read_bytes()))

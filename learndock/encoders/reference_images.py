@@ -12,6 +12,11 @@ from learndock.rkme.interchange import REFERENCE_PIXELS
 from learndock.rkme.specification import Specification
 
 
+def comparable(specification: Specification) -> Specification:
+    """A specification as others can be compared with it: the reference's pictures encoded, all else as it is."""
+    return encode_reference_atoms(specification) if specification.encoder == REFERENCE_PIXELS else specification
+
+
 def encode_reference_atoms(specification: Specification) -> Specification:
     """The same weighted atoms as vectors of our image encoder, so that a search can compare them with ours.
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from learndock.v1 import types_pb2 as learndock_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flearndock/v1/spec_service.proto\x12\x0clearndock.v1\x1a\x18learndock/v1/types.proto\"\\\n\x0c\x42uildOptions\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x16\n\x0e\x61llow_few_rows\x18\x04 \x01(\x08\"x\n\x19\x42uildSpecificationRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.learndock.v1.BuildOptionsH\x00\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x42\x06\n\x04part\"P\n\x1a\x42uildSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"R\n\x1c\x44\x65scribeSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"\xc1\x01\n\x1d\x44\x65scribeSpecificationResponse\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x1c\n\x14\x65\x66\x66\x65\x63tive_atom_count\x18\x03 \x01(\x01\x12*\n\x0c\x63olumn_means\x18\x04 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12/\n\x11\x63olumn_deviations\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"l\n\x11SpecificationPair\x12*\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12+\n\x06second\x18\x02 \x01(\x0b\x32\x1b.learndock.v1.Specification\"N\n\x1c\x43ompareSpecificationsRequest\x12.\n\x05pairs\x18\x01 \x03(\x0b\x32\x1f.learndock.v1.SpecificationPair\"-\n\x1d\x43ompareSpecificationsResponse\x12\x0c\n\x04mmd2\x18\x01 \x03(\x01\"m\n\x1aSampleSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"C\n\x1bSampleSpecificationResponse\x12$\n\x06points\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\"*\n\x1aImportSpecificationRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"Q\n\x1bImportSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"P\n\x1a\x45xportSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"+\n\x1b\x45xportSpecificationResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xd9\x05\n\x14SpecificationService\x12q\n\x12\x42uildSpecification\x12\'.learndock.v1.BuildSpecificationRequest\x1a(.learndock.v1.BuildSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02(\x01\x12x\n\x15\x44\x65scribeSpecification\x12*.learndock.v1.DescribeSpecificationRequest\x1a+.learndock.v1.DescribeSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12x\n\x15\x43ompareSpecifications\x12*.learndock.v1.CompareSpecificationsRequest\x1a+.learndock.v1.CompareSpecificationsResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13SampleSpecification\x12(.learndock.v1.SampleSpecificationRequest\x1a).learndock.v1.SampleSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13ImportSpecification\x12(.learndock.v1.ImportSpecificationRequest\x1a).learndock.v1.ImportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13\x45xportSpecification\x12(.learndock.v1.ExportSpecificationRequest\x1a).learndock.v1.ExportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flearndock/v1/spec_service.proto\x12\x0clearndock.v1\x1a\x18learndock/v1/types.proto\"\x97\x01\n\x0c\x42uildOptions\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x16\n\x0e\x61llow_few_rows\x18\x04 \x01(\x08\x12(\n\x08modality\x18\x05 \x01(\x0e\x32\x16.learndock.v1.Modality\x12\x0f\n\x07\x65ncoder\x18\x06 \x01(\t\"\x17\n\x05Texts\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x9e\x01\n\x19\x42uildSpecificationRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.learndock.v1.BuildOptionsH\x00\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12$\n\x05texts\x18\x03 \x01(\x0b\x32\x13.learndock.v1.TextsH\x00\x42\x06\n\x04part\"P\n\x1a\x42uildSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"R\n\x1c\x44\x65scribeSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"\xc1\x01\n\x1d\x44\x65scribeSpecificationResponse\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x1c\n\x14\x65\x66\x66\x65\x63tive_atom_count\x18\x03 \x01(\x01\x12*\n\x0c\x63olumn_means\x18\x04 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12/\n\x11\x63olumn_deviations\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"l\n\x11SpecificationPair\x12*\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12+\n\x06second\x18\x02 \x01(\x0b\x32\x1b.learndock.v1.Specification\"r\n\x1c\x43ompareSpecificationsRequest\x12.\n\x05pairs\x18\x01 \x03(\x0b\x32\x1f.learndock.v1.SpecificationPair\x12\x14\n\x0cpermutations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"?\n\x1d\x43ompareSpecificationsResponse\x12\x0c\n\x04mmd2\x18\x01 \x03(\x01\x12\x10\n\x08p_values\x18\x02 \x03(\x01\"m\n\x1aSampleSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"C\n\x1bSampleSpecificationResponse\x12$\n\x06points\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\"*\n\x1aImportSpecificationRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"Q\n\x1bImportSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"P\n\x1a\x45xportSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"+\n\x1b\x45xportSpecificationResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xd9\x05\n\x14SpecificationService\x12q\n\x12\x42uildSpecification\x12\'.learndock.v1.BuildSpecificationRequest\x1a(.learndock.v1.BuildSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02(\x01\x12x\n\x15\x44\x65scribeSpecification\x12*.learndock.v1.DescribeSpecificationRequest\x1a+.learndock.v1.DescribeSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12x\n\x15\x43ompareSpecifications\x12*.learndock.v1.CompareSpecificationsRequest\x1a+.learndock.v1.CompareSpecificationsResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13SampleSpecification\x12(.learndock.v1.SampleSpecificationRequest\x1a).learndock.v1.SampleSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13ImportSpecification\x12(.learndock.v1.ImportSpecificationRequest\x1a).learndock.v1.ImportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13\x45xportSpecification\x12(.learndock.v1.ExportSpecificationRequest\x1a).learndock.v1.ExportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,34 +44,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPECIFICATIONSERVICE'].methods_by_name['ImportSpecification']._serialized_options = b'\252\273\030\002\010\002'
   _globals['_SPECIFICATIONSERVICE'].methods_by_name['ExportSpecification']._loaded_options = None
   _globals['_SPECIFICATIONSERVICE'].methods_by_name['ExportSpecification']._serialized_options = b'\252\273\030\002\010\002'
-  _globals['_BUILDOPTIONS']._serialized_start=75
-  _globals['_BUILDOPTIONS']._serialized_end=167
-  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_start=169
-  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_end=289
-  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_start=291
-  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_end=371
-  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_start=373
-  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_end=455
-  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_start=458
-  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_end=651
-  _globals['_SPECIFICATIONPAIR']._serialized_start=653
-  _globals['_SPECIFICATIONPAIR']._serialized_end=761
-  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_start=763
-  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_end=841
-  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_start=843
-  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_end=888
-  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_start=890
-  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_end=999
-  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_start=1001
-  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_end=1068
-  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_start=1070
-  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_end=1112
-  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_start=1114
-  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_end=1195
-  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_start=1197
-  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_end=1277
-  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_start=1279
-  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_end=1322
-  _globals['_SPECIFICATIONSERVICE']._serialized_start=1325
-  _globals['_SPECIFICATIONSERVICE']._serialized_end=2054
+  _globals['_BUILDOPTIONS']._serialized_start=76
+  _globals['_BUILDOPTIONS']._serialized_end=227
+  _globals['_TEXTS']._serialized_start=229
+  _globals['_TEXTS']._serialized_end=252
+  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_start=255
+  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_end=413
+  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_start=415
+  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_end=495
+  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_start=497
+  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_end=579
+  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_start=582
+  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_end=775
+  _globals['_SPECIFICATIONPAIR']._serialized_start=777
+  _globals['_SPECIFICATIONPAIR']._serialized_end=885
+  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_start=887
+  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_end=1001
+  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_start=1003
+  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_end=1066
+  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_start=1068
+  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_end=1177
+  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_start=1179
+  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_end=1246
+  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_start=1248
+  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_end=1290
+  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_start=1292
+  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_end=1373
+  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_start=1375
+  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_end=1455
+  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_start=1457
+  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_end=1500
+  _globals['_SPECIFICATIONSERVICE']._serialized_start=1503
+  _globals['_SPECIFICATIONSERVICE']._serialized_end=2232
 # @@protoc_insertion_point(module_scope)

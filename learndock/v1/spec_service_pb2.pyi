@@ -29,6 +29,8 @@ class BuildOptions(_message.Message):
     ITERATIONS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     ALLOW_FEW_ROWS_FIELD_NUMBER: _builtins.int
+    MODALITY_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
     atom_count: _builtins.int
     """Atoms wanted, 1 to 1024; default min(100, rows / 20), at least 8."""
     iterations: _builtins.int
@@ -37,6 +39,10 @@ class BuildOptions(_message.Message):
     """Random seed; the same rows, options and seed give the same bytes."""
     allow_few_rows: _builtins.bool
     """Permits data sets below 40 rows, whose summary can hardly hide a row."""
+    modality: _types_pb2.Modality.ValueType
+    """What the rows are; default a table. Images come as rows [n, H, W], [n, H, W, C] or [n, C, H, W], also uint8; texts as texts."""
+    encoder: _builtins.str
+    """Name of the encoder of images or texts, at most 100 characters; default the usual one of the modality. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (EXTRA_MISSING)."""
     def __init__(
         self,
         *,
@@ -44,23 +50,50 @@ class BuildOptions(_message.Message):
         iterations: _builtins.int = ...,
         seed: _builtins.int = ...,
         allow_few_rows: _builtins.bool = ...,
+        modality: _types_pb2.Modality.ValueType = ...,
+        encoder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_few_rows", b"allow_few_rows", "atom_count", b"atom_count", "iterations", b"iterations", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_few_rows", b"allow_few_rows", "atom_count", b"atom_count", "encoder", b"encoder", "iterations", b"iterations", "modality", b"modality", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BuildOptions: _TypeAlias = BuildOptions  # noqa: Y015
 
 @_typing.final
+class Texts(_message.Message):
+    """Some texts, in order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """UTF-8, none of them empty."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Texts: _TypeAlias = Texts  # noqa: Y015
+
+@_typing.final
 class BuildSpecificationRequest(_message.Message):
-    """One piece of a build: first the options, then rows."""
+    """One piece of a build: first the options, then rows or texts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     OPTIONS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def options(self) -> Global___BuildOptions:
         """How to build."""
@@ -69,17 +102,22 @@ class BuildSpecificationRequest(_message.Message):
     def rows(self) -> _types_pb2.Tensor:
         """Rows, float32 or float64 [n, d]; the same d in every chunk."""
 
+    @_builtins.property
+    def texts(self) -> Global___Texts:
+        """Texts, where the options say that they are."""
+
     def __init__(
         self,
         *,
         options: Global___BuildOptions | None = ...,
         rows: _types_pb2.Tensor | None = ...,
+        texts: Global___Texts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "part", b"part", "rows", b"rows"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "part", b"part", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "part", b"part", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "part", b"part", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["options", "rows"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["options", "rows", "texts"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
@@ -212,6 +250,12 @@ class CompareSpecificationsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PAIRS_FIELD_NUMBER: _builtins.int
+    PERMUTATIONS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    permutations: _builtins.int
+    """Random divisions of the atoms for the p values, at most 10,000; default none, and no p values."""
+    seed: _builtins.int
+    """Random seed of the divisions."""
     @_builtins.property
     def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpecificationPair]:
         """1 to 256 pairs."""
@@ -220,10 +264,12 @@ class CompareSpecificationsRequest(_message.Message):
         self,
         *,
         pairs: _abc.Iterable[Global___SpecificationPair] | None = ...,
+        permutations: _builtins.int = ...,
+        seed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs", "permutations", b"permutations", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,18 +282,24 @@ class CompareSpecificationsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MMD2_FIELD_NUMBER: _builtins.int
+    P_VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def mmd2(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """In the order of the pairs, in the median-rule kernel of the pair's own atoms after robust scaling; >= 0."""
+
+    @_builtins.property
+    def p_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Share of random divisions of both sides' atoms that are at least as far apart, in the order of the pairs; empty unless permutations were asked for."""
 
     def __init__(
         self,
         *,
         mmd2: _abc.Iterable[_builtins.float] | None = ...,
+        p_values: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mmd2", b"mmd2"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mmd2", b"mmd2", "p_values", b"p_values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,7 +392,7 @@ class ImportSpecificationResponse(_message.Message):
     SPECIFICATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def specification(self) -> _types_pb2.Specification:
-        """What was read; weights are renormalised."""
+        """What was read; weights are renormalised. Pictures of the reference come back encoded as our image specifications are."""
 
     def __init__(
         self,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import grpc
 import numpy as np
 
+from learndock.encoders.reference_images import comparable
 from learndock.rkme.describe import describe
-from learndock.rkme.fit import build_specification
 from learndock.rkme.interchange import read_reference, write_reference
 from learndock.rkme.sample import herd
 from learndock.serving import caller
@@ -31,11 +31,11 @@ class SpecificationServicer(rpc.SpecificationServiceServicer):
     def BuildSpecification(
         self, request_iterator: Iterator[pb.BuildSpecificationRequest], context: Context
     ) -> pb.BuildSpecificationResponse:
-        """Build a specification of streamed rows."""
+        """Build a specification of streamed rows or texts."""
         with self._memory.reception() as reception:
             for request in request_iterator:
                 reception.add(request)
-            built = build_specification(reception.rows(), options=reception.options, progress=_stop_unless_wanted)
+            built = reception.order.build(reception.items(), _stop_unless_wanted)
         return pb.BuildSpecificationResponse(specification=specification_to_message(built))
 
     def DescribeSpecification(
@@ -47,8 +47,8 @@ class SpecificationServicer(rpc.SpecificationServiceServicer):
     def CompareSpecifications(
         self, request: pb.CompareSpecificationsRequest, context: Context
     ) -> pb.CompareSpecificationsResponse:
-        """Tell the squared MMD of pairs."""
-        return pb.CompareSpecificationsResponse(mmd2=compare_pairs(request.pairs))
+        """Tell the squared MMD of pairs, and whether it is more than chance."""
+        return compare_pairs(request)
 
     def SampleSpecification(
         self, request: pb.SampleSpecificationRequest, context: Context
@@ -62,7 +62,8 @@ class SpecificationServicer(rpc.SpecificationServiceServicer):
         self, request: pb.ImportSpecificationRequest, context: Context
     ) -> pb.ImportSpecificationResponse:
         """Read a file of the reference engine."""
-        return pb.ImportSpecificationResponse(specification=specification_to_message(read_reference(request.json)))
+        found = comparable(read_reference(request.json))
+        return pb.ImportSpecificationResponse(specification=specification_to_message(found))
 
     def ExportSpecification(
         self, request: pb.ExportSpecificationRequest, context: Context
