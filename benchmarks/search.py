@@ -101,6 +101,7 @@ def _measured(folder: Path, families: Families, sizes: Sequence[int]) -> dict[st
             figures["p99_ms"][name] = asked.percentile_ms(99)
             figures["certified"][name] = asked.certified
             figures["candidates"][name] = float(np.median(asked.candidates))
+            _show(f"{name}: p50 {asked.percentile_ms(50):.1f} ms, {figures['candidates'][name]:.0f} exact scores")
             if size == AT_ONCE:
                 figures["qps_n1e5"] = _throughput(address, tasks)
         figures[f"rss_mb_{_name(sizes[-1])}"] = _resident_mb()
