@@ -49,7 +49,7 @@ class BuildOptions:
     ----------
     atom_count
         Atoms wanted, 1 to 1024; by default min(100, rows / 20), at least 8. Fewer come out where one would stand
-        for less than 5 rows.
+        for less than 5 rows, or where a membership attack on so many would succeed.
     iterations
         Rounds of optimisation, 1 to 500.
     seed
@@ -164,12 +164,21 @@ class _Build:
     progress: Progress
 
     def run(self) -> Specification:
+        """The specification, in half as many atoms as long as a membership attack on more of them succeeds."""
         count = self.options.atoms_for(len(self.rows), self.rows.dimension)
         generator = np.random.default_rng(self.options.seed)
         self.progress("scale", 0.0)
         scaled, sample = self._sample(generator)
         gate = PrivacyGate.of(scaled, sample)
         gamma = median_gamma(sample, generator=generator)
+        built = self._attempt(count, gate, gamma, generator)
+        while built.privacy is not None and built.privacy.at_risk and built.atom_count > _LEAST_ATOMS:
+            count = max(_LEAST_ATOMS, built.atom_count // 2)
+            built = self._attempt(count, gate, gamma, generator)
+        return built
+
+    def _attempt(self, count: int, gate: PrivacyGate, gamma: float, generator: np.random.Generator) -> Specification:
+        scaled, sample = gate.rows, gate.sample
         atoms = self._reducer("reduce", 0.1, 0.5, gamma, generator)(sample, count)
         self.progress("protect", 0.6)
         atoms, perturbed = gate.keep_distance(atoms, generator)

@@ -18,6 +18,8 @@ MAX_DIMENSION = 16_384
 MAX_NUMBERS = 4_194_304
 MAX_MAGNITUDE = 1e6
 WEIGHT_TOLERANCE = 1e-4
+MAX_MEMBERSHIP_AUC = 0.6
+"""More than this, and a nearest-atom attack tells members from others too well."""
 # Weights whose sum is 1 up to rounding are left as they are: a specification that is sent or written stays the same.
 _WEIGHT_ROUNDING = 1e-12
 
@@ -60,6 +62,11 @@ class PrivacyReport:
     min_rows_per_atom: int
     membership_auc: float | None = None
     perturbed_atoms: int = 0
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether the membership attack succeeds more often than is tolerated."""
+        return self.membership_auc is not None and self.membership_auc > MAX_MEMBERSHIP_AUC
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from learndock.rkme.kernel import RobustScaler, squared_distances
 from learndock.rkme.privacy import MIN_DISTANCE_RATIO, PrivacyGate, membership_auc
 from learndock.rkme.reduced_set import MIN_ROWS_PER_ATOM, crowded
 from learndock.rkme.rows import CLIP, Rows, ScaledRows
-from learndock.rkme.specification import Specification
+from learndock.rkme.specification import MAX_MEMBERSHIP_AUC, Specification
 
 RNG = np.random.default_rng(4)
 DATA: dict[str, NDArray[np.generic]] = {
@@ -100,3 +100,12 @@ def test_atoms_with_few_rows_are_dropped_the_emptiest_first() -> None:
     atoms = np.array([[0.0], [1.0], [1.1], [5.0], [9.0]])
     assert crowded(squared_distances(atoms, rows)).tolist() == [0, 1, 3]
     assert crowded(squared_distances(atoms, rows[:3])).tolist() == [0]
+
+
+def test_fewer_atoms_come_out_where_an_attack_on_more_would_succeed() -> None:
+    rows = np.random.default_rng(0).exponential(size=(1500, 10))
+    built = build_specification(rows, options=BuildOptions(atom_count=300))
+    assert built.privacy is not None
+    assert built.privacy.membership_auc is not None
+    assert built.privacy.membership_auc <= MAX_MEMBERSHIP_AUC
+    assert built.atom_count < 100
