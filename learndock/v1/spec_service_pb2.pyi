@@ -32,7 +32,7 @@ class BuildOptions(_message.Message):
     MODALITY_FIELD_NUMBER: _builtins.int
     ENCODER_FIELD_NUMBER: _builtins.int
     atom_count: _builtins.int
-    """Atoms wanted, 1 to 1024; default min(100, rows / 20), at least 8."""
+    """Atoms wanted, 1 to 1024; default min(100, rows / 20), at least 8. Fewer come out where a membership attack on so many would succeed."""
     iterations: _builtins.int
     """Rounds of optimisation, at most 500; default 30."""
     seed: _builtins.int

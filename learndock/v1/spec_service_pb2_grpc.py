@@ -72,7 +72,7 @@ class SpecificationServiceServicer:
     """
 
     def BuildSpecification(self, request_iterator, context):
-        """Builds a specification from rows sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows.
+        """Builds a specification from rows or texts sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows, FAILED_PRECONDITION (EXTRA_MISSING) without the encoder.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from learndock.encoders import registry
-from learndock.extras import module_of, version_of
 from learndock.encoders.random_convolution import RandomConvolutionEncoder
 from learndock.encoders.reference_images import encode_reference_atoms
 from learndock.encoders.specify import encode_specification
 from learndock.errors import FailedPrecondition, InvalidInput, Reason
+from learndock.extras import module_of, version_of
 from learndock.learnware import Modality
 from learndock.rkme.fit import BuildOptions
 from learndock.rkme.specification import Specification
