@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec bench-search clean
+.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -69,6 +69,12 @@ build/reference-venv/ready:
 	build/reference-venv/bin/pip install -q torch==2.13.0
 	build/reference-venv/bin/pip install -q learnware==0.4.0.post1 fast-pytorch-kmeans qpsolvers clarabel lightgbm protobuf
 	touch $@
+
+bench-reuse: setup ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small --json FILE" to try
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -W ignore -m benchmarks.reuse $(or $(OPTIONS),--report docs/evaluation.md)
+
+bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
+	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

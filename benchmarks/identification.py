@@ -3,7 +3,7 @@
 DIR holds `manifest.json`, `packages/` and `tasks/`. The manifest tells for each task the measured score of every
 learnware. A *hit* is an answer whose score is within 0.01 of the best learnware's; *regret* is the best single
 learnware's score minus the first answer's. AVERAGE and JOB_SELECTOR take the members that the dock advises: the mixture
-where it says that mixing helps, else the best single.
+where it says that mixing helps, else the nearest singles. The default is what `Dock.reuse` does when told nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from learndock.learnware import SemanticFilter
 from services.allinone import dock as allinone
 
 HIT_TOLERANCE = 0.01
+STRATEGIES = (Strategy.TOP1, Strategy.AVERAGE, Strategy.JOB_SELECTOR, None)
 METRICS = {"accuracy": accuracy_score, "r2": r2_score}
 
 
@@ -45,7 +46,7 @@ class Outcome:
         1 where the first answer, or one of the first three, is a hit; else 0.
     regret
         Best single learnware's score minus the first answer's.
-    top1, average, job_selector
+    top1, average, job_selector, default
         Scores of predictions made in the dock.
     random, best_single
         Mean and best score among the learnwares that can be compared.
@@ -57,6 +58,7 @@ class Outcome:
     top1: float
     average: float
     job_selector: float
+    default: float
     random: float
     best_single: float
 
@@ -130,7 +132,7 @@ def play(dock: learndock.Dock, directory: Path, task: Mapping[str, Any], names: 
     best = max(scores.values())
     answers = [scores[names[single.learnware_id]] for single in result.singles]
     predicted = {
-        strategy: METRICS[task["metric"]](truth, predict(dock, result, rows, strategy)) for strategy in Strategy
+        strategy: METRICS[task["metric"]](truth, predict(dock, result, rows, strategy)) for strategy in STRATEGIES
     }
     return Outcome(
         hit_at_1=float(answers[0] >= best - HIT_TOLERANCE),
@@ -139,15 +141,18 @@ def play(dock: learndock.Dock, directory: Path, task: Mapping[str, Any], names: 
         top1=predicted[Strategy.TOP1],
         average=predicted[Strategy.AVERAGE],
         job_selector=predicted[Strategy.JOB_SELECTOR],
+        default=predicted[None],
         random=float(np.mean(list(scores.values()))),
         best_single=best,
     )
 
 
-def predict(dock: learndock.Dock, result: SearchResult, rows: NDArray[Any], strategy: Strategy) -> NDArray[np.generic]:
-    """Predictions [n] of what was found, by a strategy."""
+def predict(
+    dock: learndock.Dock, result: SearchResult, rows: NDArray[Any], strategy: Strategy | None
+) -> NDArray[np.generic]:
+    """Predictions [n] of what was found, by a strategy or by the default."""
     members = result.members(Strategy.TOP1 if strategy is Strategy.TOP1 else None)
-    with dock.reuse(members, strategy=strategy) as reuser:
+    with dock.reuse(result if strategy is None else members, strategy=strategy) as reuser:
         return reuser.predict(rows).reshape(-1)
 
 
