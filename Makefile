@@ -74,7 +74,7 @@ bench-reuse: setup ## reuse with labels and without on four data sets; writes do
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -W ignore -m benchmarks.reuse $(or $(OPTIONS),--report docs/evaluation.md)
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
-	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json
+	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 import json
+import threading
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -18,6 +19,8 @@ from learndock.serving.paging import PageTokens
 from services.storage import store
 from services.storage.filter import compile_filter
 from services.storage.models import LearnwareRow
+
+_MAX_TOTALS = 1024
 
 ORDER_FIELDS: Mapping[str, InstrumentedAttribute[Any]] = {
     "id": LearnwareRow.learnware_id,
@@ -68,8 +71,39 @@ class ListPage:
     total_size: int
 
 
+class Totals:
+    """How many learnwares pass a query, counted anew once anything in the catalogue has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revision = -1
+        self._counts: dict[str, int] = {}
+
+    def count(self, session: Session, asked: str, conditions: Sequence[ColumnElement[bool]]) -> int:
+        """The number for what is asked, which tells the caller too."""
+        revision = store.number(session, store.CATALOGUE_REVISION)
+        with self._lock:
+            if revision > self._revision or len(self._counts) >= _MAX_TOTALS:
+                self._revision, self._counts = max(revision, self._revision), {}
+            known = self._counts.get(asked) if revision == self._revision else None
+        if known is not None:
+            return known
+        counted = store.count_learnwares(session, conditions)
+        with self._lock:
+            if revision == self._revision:
+                self._counts[asked] = counted
+        return counted
+
+
 def list_page(
-    session: Session, principal: Principal, query: ListQuery, *, pages: PageTokens, page_token: str, size: int
+    session: Session,
+    principal: Principal,
+    query: ListQuery,
+    *,
+    pages: PageTokens,
+    totals: Totals,
+    page_token: str,
+    size: int,
 ) -> ListPage:
     """A page of the learnwares that the caller may see.
 
@@ -80,7 +114,7 @@ def list_page(
     """
     keys = parse_order(query.order_by)
     conditions = [store.visible_to(principal, show_deleted=query.show_deleted), *compile_filter(query.filter)]
-    asked = json.dumps([principal.user_id, query.filter, query.order_by, query.show_deleted])
+    asked = json.dumps([principal.user_id, principal.role, query.filter, query.order_by, query.show_deleted])
     position = pages.decode(asked, page_token)
     beyond = [_beyond(keys, json.loads(position))] if position else []
     order = [key.column.desc() if key.falling else key.column.asc() for key in keys]
@@ -89,7 +123,7 @@ def list_page(
     return ListPage(
         learnwares=page,
         next_page_token=pages.encode(asked, _position(keys, page[-1])) if len(found) > size else "",
-        total_size=store.count_learnwares(session, conditions),
+        total_size=totals.count(session, asked, conditions),
     )
 
 

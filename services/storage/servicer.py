@@ -19,7 +19,7 @@ from services.storage.blobs import BlobStore
 from services.storage.changes import ChangeFeed
 from services.storage.download import package_address, read_package
 from services.storage.integrity import IntegrityCheck
-from services.storage.listing import ListQuery, list_page
+from services.storage.listing import ListQuery, Totals, list_page
 from services.storage.requests import AnsweredRequests
 from services.storage.submission import PackageDesk
 from services.storage.summary import summarise
@@ -47,6 +47,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         self._feed = feed
         self._integrity = integrity
         self._pages = pages
+        self._totals = Totals()
         self._requests = AnsweredRequests(database, feed)
         self._desk = PackageDesk(database, blobs, uploads)
 
@@ -112,7 +113,13 @@ class StorageServicer(rpc.StorageServiceServicer):
         size = page_size(request.page_size)
         with self._database.read_replica() as session:
             page = list_page(
-                session, caller.current(), query, pages=self._pages, page_token=request.page_token, size=size
+                session,
+                caller.current(),
+                query,
+                pages=self._pages,
+                totals=self._totals,
+                page_token=request.page_token,
+                size=size,
             )
         return messages.page_to_message(page)
 

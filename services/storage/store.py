@@ -23,6 +23,7 @@ from learndock.wire import semantic_from_message, semantic_to_message
 from services.storage.models import ContentRow, CounterRow, LearnwareRow, VersionRow
 
 LEARNWARE_NUMBERS = "learnware"
+CATALOGUE_REVISION = "revision"
 
 
 def hold_writers(session: Session) -> None:
@@ -48,6 +49,11 @@ def number(session: Session, name: str) -> int:
     """The number noted under a name; 0 for none."""
     row = session.get(CounterRow, name)
     return row.value if row else 0
+
+
+def note_change(session: Session) -> None:
+    """Count a change of anything that a list may tell, in a transaction that holds the writers."""
+    set_number(session, CATALOGUE_REVISION, number(session, CATALOGUE_REVISION) + 1)
 
 
 def add_learnware(session: Session, learnware: Learnware) -> None:
@@ -139,7 +145,7 @@ def touch(session: Session, learnware_id: str) -> Learnware:
     row.current_version = serving_version(session, learnware_id)
     row.update_time = now()
     row.revision += 1
-    session.flush()
+    note_change(session)
     learnware = find_learnware(session, learnware_id)
     assert learnware is not None  # noqa: S101  # its row was just written
     return learnware
@@ -214,6 +220,7 @@ def purge(session: Session, learnware_id: str) -> None:
     """Remove a learnware's rows for ever; its id is not given out again."""
     for table in (ContentRow, VersionRow, LearnwareRow):
         session.execute(delete(table).where(table.learnware_id == learnware_id))
+    note_change(session)
 
 
 def version_value(row: VersionRow) -> LearnwareVersion:

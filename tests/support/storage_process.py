@@ -41,6 +41,12 @@ class StorageProcess:
         return StorageServiceStub(CallingChannel(self._channel, Bearer(f"{role.value}:{user_id}")))
 
     @property
+    def pid(self) -> int:
+        """Id of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def died(self) -> bool:
         """Whether it was killed, by itself or another."""
         return self._process.exitcode == -signal.SIGKILL
