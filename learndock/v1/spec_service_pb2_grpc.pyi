@@ -34,7 +34,7 @@ class SpecificationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SpecificationServiceAsyncStub: ...
     BuildSpecification: _grpc.StreamUnaryMultiCallable[_spec_service_pb2.BuildSpecificationRequest, _spec_service_pb2.BuildSpecificationResponse]
-    """Builds a specification from rows sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows."""
+    """Builds a specification from rows or texts sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows, FAILED_PRECONDITION (EXTRA_MISSING) without the encoder."""
     DescribeSpecification: _grpc.UnaryUnaryMultiCallable[_spec_service_pb2.DescribeSpecificationRequest, _spec_service_pb2.DescribeSpecificationResponse]
     """Tells what a specification holds. Errors: INVALID_ARGUMENT."""
     CompareSpecifications: _grpc.UnaryUnaryMultiCallable[_spec_service_pb2.CompareSpecificationsRequest, _spec_service_pb2.CompareSpecificationsResponse]
@@ -52,7 +52,7 @@ class SpecificationServiceAsyncStub(SpecificationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     BuildSpecification: _aio.StreamUnaryMultiCallable[_spec_service_pb2.BuildSpecificationRequest, _spec_service_pb2.BuildSpecificationResponse]  # type: ignore[assignment]
-    """Builds a specification from rows sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows."""
+    """Builds a specification from rows or texts sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows, FAILED_PRECONDITION (EXTRA_MISSING) without the encoder."""
     DescribeSpecification: _aio.UnaryUnaryMultiCallable[_spec_service_pb2.DescribeSpecificationRequest, _spec_service_pb2.DescribeSpecificationResponse]  # type: ignore[assignment]
     """Tells what a specification holds. Errors: INVALID_ARGUMENT."""
     CompareSpecifications: _aio.UnaryUnaryMultiCallable[_spec_service_pb2.CompareSpecificationsRequest, _spec_service_pb2.CompareSpecificationsResponse]  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class SpecificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_spec_service_pb2.BuildSpecificationRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_spec_service_pb2.BuildSpecificationResponse, _abc.Awaitable[_spec_service_pb2.BuildSpecificationResponse]]:
-        """Builds a specification from rows sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows."""
+        """Builds a specification from rows or texts sent in chunks. Errors: INVALID_ARGUMENT (TOO_FEW_ROWS, NOT_FINITE, SHAPE_MISMATCH), RESOURCE_EXHAUSTED above 8 GiB of rows, FAILED_PRECONDITION (EXTRA_MISSING) without the encoder."""
 
     @_abc_1.abstractmethod
     def DescribeSpecification(
