@@ -117,7 +117,7 @@ def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: 
     target = scoring.inner_products(task, learnwares)
     found = sparse_mixture(scoring.gram(task.profile, learnwares), target, task.norm, max_members=max_members)
     members = [learnwares[index] for index in found.members]
-    distances = scoring.mmd2(task, members)
+    distances = scoring.mmd2_of(task, members, target[found.members])
     return Blend(
         members=tuple(Scored(placed, float(mmd2)) for placed, mmd2 in zip(members, distances, strict=True)),
         weights=tuple(float(weight) for weight in found.weights),

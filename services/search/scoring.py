@@ -85,8 +85,13 @@ def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
 
 def mmd2(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
     """Exact MMD2 of each learnware to the task, >= 0, rounded to `DECIMALS`, float64 [n]."""
+    return mmd2_of(task, learnwares, inner_products(task, learnwares))
+
+
+def mmd2_of(task: Task, learnwares: Sequence[Placed], products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, from inner products [n] that are known."""
     norms = np.array([placed.norm for placed in learnwares])
-    distances = norms - 2.0 * inner_products(task, learnwares) + task.norm
+    distances = norms - 2.0 * products + task.norm
     return np.asarray(np.round(np.maximum(distances, 0.0), DECIMALS), dtype=np.float64)
 
 
