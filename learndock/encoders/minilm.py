@@ -51,7 +51,7 @@ class MiniLMEncoder:
         return f"{version_of(EXTRA, _DISTRIBUTION)}-1"
 
     def encode(self, items: Items | Texts, *, progress: Progress | None = None) -> Vectors:
-        """Vectors float32 [n, 384] of texts; on the CPU, 32 windows to a core at a time.
+        """Vectors float32 [n, 384] of texts; a core reads about 15 windows, or 240 short sentences, a second.
 
         Raises
         ------
