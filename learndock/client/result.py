@@ -10,9 +10,9 @@ from learndock.errors import NotFound, Reason
 from learndock.learnware import SemanticSpecification
 from learndock.reuse.labels import Labelled
 
-NEAREST = 5
-SHARPNESS = 4
-LEAST_WEIGHT = 0.02
+NEAREST = 10
+SHARPNESS = 2
+LEAST_WEIGHT = 0.04
 _ADVICE = {
     None: "",
     SearchAdvice.USE_MIXTURE: "the mixture fits much better than any single",

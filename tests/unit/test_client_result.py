@@ -30,7 +30,7 @@ def answer(advice: pb.SearchAdvice.ValueType = pb.SEARCH_ADVICE_UNSPECIFIED, *, 
 
 MIXTURE = (Member("00000007", 1, 0.6), Member("00000003", 2, 0.4))
 BEST = (Member("00000003", 2),)
-NEAREST = (Member("00000003", 2, 1.0), Member("00000001", 1, 0.0625))  # twice as far: 2^-4
+NEAREST = (Member("00000003", 2, 1.0), Member("00000001", 1, 0.25))  # twice as far: 2^-2
 
 
 def test_the_message_is_read_whole() -> None:
