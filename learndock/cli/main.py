@@ -13,6 +13,7 @@ from learndock.cli import (
     accounts,
     administration,
     identification,
+    keeping,
     learnwares,
     reuse,
     specifications,
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (start, learnwares, validation, specifying, identification, reuse, administration):
+for module in (start, learnwares, validation, specifying, identification, reuse, administration, keeping):
     module.register(app)
 app.add_typer(specifications.app, name="specification")
 app.add_typer(accounts.tokens, name="token")

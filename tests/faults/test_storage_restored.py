@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from learndock.cli.main import execute
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
 from tests.support.databases import DATABASES
@@ -92,3 +93,15 @@ def test_collection_tells_before_it_acts(tmp_path: Path) -> None:
     for arguments, stays in ((["gc", "--dry-run"], True), (["gc"], False)):
         assert care(tmp_path, url, *arguments).stdout.split() == ["0" * 64, "9"]
         assert orphan.exists() is stays
+
+
+def test_the_command_line_keeps_a_dock_on_this_machine(tmp_path: Path) -> None:
+    with served_storage(tmp_path / "dock" / "storage") as storage:
+        data = package()
+        learnware_id = storage.verified(data)
+    backups = str(tmp_path / "backups")
+    assert execute(["backup", backups, "--data-dir", str(tmp_path / "dock")]) == 0
+    assert execute(["restore", backups, "--data-dir", str(tmp_path / "new")]) == 0
+    assert execute(["restore", backups, "--data-dir", str(tmp_path / "new")]) == 1
+    with served_storage(tmp_path / "new" / "storage") as storage:
+        assert download(storage.bob, learnware_id) == data

@@ -1,0 +1,47 @@
+"""Commands for the packages and the catalogue of a dock on this machine: backup, restore."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from learndock.cli.failures import ExitCode
+
+DataDir = Annotated[Path, typer.Option(help="Folder of the dock, as given to `learndock up`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: learndock backup ~/backups --data-dir ~/dock")(backup)
+    app.command(epilog="Example: learndock restore ~/backups --data-dir ~/new-dock")(restore)
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds the backups.")],
+    *,
+    data_dir: DataDir = Path("dock"),
+    keep: Annotated[int, typer.Option(min=1, help="Newest backups that stay.")] = 7,
+) -> None:
+    """Copy learnwares and packages of a dock on this machine, also while it runs; accounts are not part of it."""
+    _run(data_dir, "backup", str(folder), "--keep", str(keep))
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup, or a folder of backups for the newest of them.")],
+    *,
+    data_dir: DataDir = Path("dock"),
+) -> None:
+    """Fill a dock on this machine that holds no learnware yet; do it before you start it."""
+    _run(data_dir, "restore", str(folder))
+
+
+def _run(data_dir: Path, *arguments: str) -> None:
+    environment = {**os.environ, "LEARNDOCK_STORAGE_DATA_DIR": str((data_dir / "storage").resolve())}
+    command = [sys.executable, "-m", "services.storage", *arguments]
+    if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603  # our own module
+        raise typer.Exit(ExitCode.REFUSED)
