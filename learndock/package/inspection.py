@@ -16,7 +16,8 @@ from learndock.package.semantic import MAX_SEMANTIC_BYTES, SEMANTIC_NAME, check_
 from learndock.rkme.interchange import read_reference
 from learndock.rkme.specification import Specification
 
-MAX_SPECIFICATION_BYTES = 64 * 2**20
+# As Python's numbers a JSON file takes seven times its length: this keeps an inspection below 256 MiB of memory.
+MAX_SPECIFICATION_BYTES = 32 * 2**20
 
 # Tasks that may come without a statistical specification, as in the reference.
 _UNDESCRIBED_TASKS = ("Text Generation", "Others")

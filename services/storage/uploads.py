@@ -268,6 +268,8 @@ def _disk_told() -> Iterator[None]:
     """A disk that is full or fails is something that passes: the sender goes on later."""
     try:
         yield
+    except ConnectionError:  # the sender's, not the disk's
+        raise
     except OSError as error:
         raise Unavailable(
             Reason.SERVICE_UNAVAILABLE, "The bytes cannot be written now.", retry_after=_DISK_RETRY_SECONDS
