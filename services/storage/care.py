@@ -7,7 +7,9 @@ runs; a restore fills a catalogue that is empty.
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from datetime import timedelta
+import json
 from pathlib import Path
 import sys
 
@@ -48,24 +50,33 @@ def _parser() -> argparse.ArgumentParser:
     restored.add_argument("folder", type=Path, help="a backup, or a folder of backups for the newest of them")
     gc = commands.add_parser("gc", help="remove packages that belong to no version")
     gc.add_argument("--dry-run", action="store_true", help="only tell which")
+    for command in (backup, restored, gc):
+        command.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
 
 
 def _backup(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
-    _tell(back_up(database, open_blobs(settings), parsed.folder, keep=max(1, parsed.keep)))
+    made = back_up(database, open_blobs(settings), parsed.folder, keep=max(1, parsed.keep))
+    _tell(made, as_json=parsed.json)
 
 
 def _restore(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
     folder = (list_backups(parsed.folder) or [parsed.folder])[-1]
-    _tell(restore(database, open_blobs(settings), folder, scratch=settings.upload_dir))
+    _tell(restore(database, open_blobs(settings), folder, scratch=settings.upload_dir), as_json=parsed.json)
 
 
 def _gc(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
     collection = Collection(database, open_blobs(settings), timedelta(hours=settings.orphan_hours))
-    for blob in collection.orphans():
-        if parsed.dry_run or collection.remove(blob.sha256):
-            print(f"{blob.sha256} {blob.size_bytes}")
+    orphans = [blob for blob in collection.orphans() if parsed.dry_run or collection.remove(blob.sha256)]
+    if parsed.json:
+        print(json.dumps([asdict(blob) for blob in orphans]))
+        return
+    for blob in orphans:
+        print(f"{blob.sha256} {blob.size_bytes}")
 
 
-def _tell(backup: Backup) -> None:
-    print(f"{backup.name}: {backup.rows} rows, {backup.packages} packages")
+def _tell(backup: Backup, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(backup)))
+    else:
+        print(f"{backup.name}: {backup.rows} rows, {backup.packages} packages")
