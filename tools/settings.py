@@ -26,7 +26,7 @@ def settings_page() -> str:
     parts = [f"{INTRODUCTION}\n## Every service\n\nAfter the prefix of the service:\n\n{common}"]
     for name in service_names():
         settings = settings_class(name)
-        own = _table(settings, set(ServiceSettings.model_fields))
+        own = _table(settings, _inherited(settings))
         parts.append(f"## services/{name}: `{settings.model_config.get('env_prefix')}`\n\n{own}")
     return "\n".join(parts)
 
@@ -40,6 +40,11 @@ def settings_class(service: str) -> type[ServiceSettings]:
     """The class `Settings` of a service."""
     found: type[ServiceSettings] = importlib.import_module(f"services.{service}.config").Settings
     return found
+
+
+def _inherited(settings: type[ServiceSettings]) -> set[str]:
+    common = ServiceSettings.model_fields
+    return {name for name, field in common.items() if settings.model_fields[name].default == field.default}
 
 
 def _table(settings: type[ServiceSettings], leave_out: set[str]) -> str:

@@ -9,6 +9,8 @@ from typing import TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LISTEN = "Address to serve at, host:port; port 0 takes any free one."
+
 _Settings = TypeVar("_Settings", bound="ServiceSettings")
 
 
@@ -17,8 +19,8 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    listen: str = Field(default="127.0.0.1:0", description="Address to serve at, host:port; port 0 takes any free one.")
-    identity_address: str = Field(default="", description="Address of the identity service, host:port.")
+    listen: str = Field(default="127.0.0.1:0", description=LISTEN)
+    identity_address: str = Field(default="127.0.0.1:7451", description="Address of the identity service, host:port.")
     service_token: SecretStr = Field(
         default=SecretStr(""), description="Secret that the dock's services share; a service refuses to start without."
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.serving.config import ServiceSettings
+from learndock.serving.config import LISTEN, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -15,6 +15,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_IDENTITY_", frozen=True)
 
+    listen: str = Field(default="127.0.0.1:7451", description=LISTEN)
     data_dir: Path = Field(default=Path("dock/identity"), description="Folder for what the service keeps.")
     database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")
 

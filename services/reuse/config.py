@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from learndock.sandbox.environment import DEFAULT_CONSTRAINTS
-from learndock.serving.config import ServiceSettings
+from learndock.serving.config import LISTEN, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -16,6 +16,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_REUSE_", frozen=True)
 
+    listen: str = Field(default="127.0.0.1:7456", description=LISTEN)
     storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
     data_dir: Path = Field(default=Path("dock/reuse"), description="Folder for what the service keeps.")
     database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")

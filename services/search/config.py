@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.serving.config import ServiceSettings
+from learndock.serving.config import LISTEN, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -15,6 +15,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SEARCH_", frozen=True, extra="forbid")
 
+    listen: str = Field(default="127.0.0.1:7455", description=LISTEN)
     storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
     data_dir: Path = Field(
         default=Path("dock/search"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.serving.config import ServiceSettings
+from learndock.serving.config import LISTEN, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -13,6 +13,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SPEC_", frozen=True)
 
+    listen: str = Field(default="127.0.0.1:7452", description=LISTEN)
     max_row_bytes: int = Field(
         default=8 * 2**30, ge=2**20, description="Bytes of rows that all builds at work may hold together."
     )
