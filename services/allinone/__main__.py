@@ -19,10 +19,13 @@ def main() -> int:
         "--data-dir", type=Path, default=Path("dock"), help="folder that holds everything (default: dock)"
     )
     parser.add_argument("--listen", default=DEFAULT_LISTEN, help=f"address to serve at (default: {DEFAULT_LISTEN})")
+    parser.add_argument(
+        "--environments-dir", type=Path, help="folder of installed requirements, which several docks may share"
+    )
     arguments = parser.parse_args()
     telemetry.configure_logging(arguments.data_dir / "log.jsonl")
     try:
-        dock = start(arguments.data_dir, listen=arguments.listen)
+        dock = start(arguments.data_dir, listen=arguments.listen, environments_dir=arguments.environments_dir)
     except LearndockError as error:
         print(f"learndock: {error.message}", file=sys.stderr)
         return 1

@@ -61,8 +61,17 @@ class Dock:
         self._stop()
 
 
-def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN) -> Dock:
+def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN, environments_dir: Path | None = None) -> Dock:
     """Start every service with what it keeps in folders of `data_dir`.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that holds everything.
+    listen
+        Loopback address to serve at.
+    environments_dir
+        Folder of installed requirements, which several docks may share; None for one in `data_dir`.
 
     Raises
     ------
@@ -75,7 +84,7 @@ def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN) -> Dock:
     data_dir.mkdir(parents=True, exist_ok=True)
     dock = _Building(_service_token(data_dir / "service-token"))
     try:
-        dock.build(data_dir.resolve())
+        dock.build(data_dir.resolve(), (environments_dir or data_dir / "environments").resolve())
         public = dock.publish(listen)
         (data_dir / "address").write_text(public.address + "\n")
     except BaseException:
@@ -94,7 +103,7 @@ class _Building:
         self._authenticator: Authenticator | None = None
         self._identity: Peer | None = None
 
-    def build(self, data_dir: Path) -> None:
+    def build(self, data_dir: Path, environments: Path) -> None:
         """Wire and start each service at a private address."""
         token = self._token
         identity_address = self._start(
@@ -112,7 +121,6 @@ class _Building:
         storage_address = self._start(
             storage.build(StorageSettings(data_dir=data_dir / "storage", service_token=token))
         )
-        environments = data_dir / "environments"
         self._start(
             validator.build(
                 ValidatorSettings(

@@ -12,6 +12,8 @@ import sys
 import time
 
 ROOT = Path(__file__).parents[2]
+# Installed requirements stay from one test, and one run, to the next.
+ENVIRONMENTS = ROOT / "build" / "environments"
 _START_SECONDS = 120
 _STOP_SECONDS = 30
 
@@ -40,6 +42,7 @@ def running_dock(folder: Path) -> Iterator[RunningDock]:
     """Start a dock that keeps its data under `folder`; end it when the block ends."""
     data_dir = folder / "dock"
     command = [sys.executable, "-m", "services.allinone", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"]
+    command += ["--environments-dir", str(ENVIRONMENTS)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         _wait_ready(process)

@@ -15,7 +15,8 @@ import time
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-ROOT = Path(__file__).parents[2]
+from tests.support.dock import ENVIRONMENTS, ROOT
+
 SERVICES = ("identity", "spec", "storage", "validator", "search", "reuse")
 SERVICE_TOKEN = "the-secret-that-the-services-share"
 _READY_SECONDS = 90
@@ -69,7 +70,7 @@ class ProcessDock:
         if name in ("validator", "search", "reuse"):
             settings["STORAGE_ADDRESS"] = self.addresses["storage"]
         if name in ("validator", "reuse"):
-            settings["ENVIRONMENTS_DIR"] = str(self.folder / "environments")
+            settings["ENVIRONMENTS_DIR"] = str(ENVIRONMENTS)
         return {**os.environ, **{prefix + key: value for key, value in settings.items()}}
 
     def _wait_ready(self, name: str) -> None:
