@@ -29,6 +29,7 @@ from learndock.client.values import (
 )
 from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
 from learndock.reuse.labels import Labelled
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from learndock.v1 import identity_service_pb2, search_service_pb2, storage_service_pb2
 from learndock.v1.identity_service_pb2_grpc import IdentityServiceStub
@@ -219,7 +220,7 @@ class Dock:
 
     def search(
         self,
-        specification: Specification | None = None,
+        specification: Specification | PrivateSpecification | None = None,
         *,
         text: str = "",
         filter: SemanticFilter = SemanticFilter(),  # noqa: A002, B008  # the API's word; frozen

@@ -158,7 +158,7 @@ def search_result_from_message(message: search_service_pb2.SearchResponse) -> Se
     return SearchResult(
         singles=tuple(_single_from_message(single) for single in message.singles),
         mixture=_mixture_from_message(message.mixture) if message.HasField("mixture") else None,
-        certificate=Certificate(certificate.certified, certificate.scored, certificate.admitted),
+        certificate=Certificate(certificate.certified, certificate.scored, certificate.admitted, certificate.remark),
         advice=enum_from_message(message.advice, search_service_pb2.SearchAdvice, "SEARCH_ADVICE", SearchAdvice),
         island_id=message.island_id,
         profile=message.profile,

@@ -100,7 +100,8 @@ class SearchResult:
         return Member(first.learnware_id, first.version), *near
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, (self._head(), *self._lines(), self._mixture_line(), _ADVICE[self.advice])))
+        told = (*self._lines(), self._mixture_line(), _ADVICE[self.advice], self.certificate.remark)
+        return "\n".join(filter(None, (self._head(), *told)))
 
     def _head(self) -> str:
         proven = "certified" if self.certificate.certified else "not certified"

@@ -11,10 +11,12 @@ from learndock.client.result import SearchResult
 from learndock.client.values import SearchMode
 from learndock.errors import DeadlineExceeded, Reason
 from learndock.learnware import SemanticFilter
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1.search_service_pb2_grpc import SearchServiceStub
 from learndock.wire import filter_to_message, specification_to_message
+from learndock.wire_private import private_to_message
 
 _POLL_SECONDS = 0.1
 
@@ -26,7 +28,7 @@ class Question:
     Attributes
     ----------
     specification
-        The user's task; without it the answer is ranked by the words alone.
+        The user's task, private or not; without it the answer is ranked by the words alone.
     text
         Words to be found in name or description.
     filter
@@ -45,7 +47,7 @@ class Question:
         Most exact scores; 0 for no limit.
     """
 
-    specification: Specification | None = None
+    specification: Specification | PrivateSpecification | None = None
     text: str = ""
     filter: SemanticFilter = SemanticFilter()  # noqa: RUF009  # frozen
     top_k: int = 10
@@ -59,10 +61,11 @@ class Question:
 def ask(stub: SearchServiceStub, question: Question) -> SearchResult:
     """The dock's answer to a question."""
     admitted = replace(question.filter, text=question.text) if question.text else question.filter
-    specification = question.specification
+    task = question.specification
     request = pb.SearchRequest(
         filter=filter_to_message(admitted),
-        specification=specification_to_message(specification) if specification is not None else None,
+        specification=specification_to_message(task) if isinstance(task, Specification) else None,
+        private_specification=private_to_message(task) if isinstance(task, PrivateSpecification) else None,
         top_k=question.top_k,
         max_mixture_members=question.max_mixture_members,
         mode=search_mode_to_message(question.mode),

@@ -240,11 +240,14 @@ class Certificate:
         Learnwares that were scored exactly.
     admitted
         Learnwares that pass the filter and that the caller may see.
+    remark
+        How the answer came about, where that was not by the island's kernel; empty otherwise.
     """
 
     certified: bool
     scored: int
     admitted: int
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, isfinite, sqrt
-
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
+from math import erfc, exp, isfinite, sqrt
 
 from learndock.errors import InvalidInput, Reason
 
 MAX_EPSILON = 100.0
 MIN_DELTA = 1e-15
-_RELATIVE_ERROR = 1e-12
+_HALVINGS = 50
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,15 @@ class PrivacyBudget:
             low /= 2.0
         while self._delta_at(high) > self.delta:
             high *= 2.0
-        noise = (
-            low if low == high else brentq(lambda s: self._delta_at(s) - self.delta, low, high, rtol=_RELATIVE_ERROR)
-        )
-        return sensitivity * float(noise) * (1.0 + 2.0 * _RELATIVE_ERROR)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if self._delta_at(middle) > self.delta else (low, middle)
+        return sensitivity * high
 
     def _delta_at(self, noise: float) -> float:
         """Least delta at sensitivity 1 and this noise."""
         near, far = 0.5 / noise, self.epsilon * noise
-        return float(ndtr(near - far)) - exp(self.epsilon + float(log_ndtr(-near - far)))
+        return _normal(near - far) - exp(self.epsilon) * _normal(-near - far)
 
 
 def sensitivity_of_mean(count: int) -> float:
@@ -71,6 +68,11 @@ def sensitivity_of_mean(count: int) -> float:
 def deviation_of_squared_distance(noise: float, width: int, squared_distance: float) -> float:
     """Standard deviation of |a + z - b|^2 with z Gaussian noise of so many numbers and |a - b|^2 as given."""
     return noise * sqrt(2.0 * width * noise * noise + 4.0 * squared_distance)
+
+
+def _normal(x: float) -> float:
+    """Distribution function of the standard normal; the complement keeps its lower tail's digits."""
+    return 0.5 * erfc(-x / sqrt(2.0))
 
 
 def _invalid(field: str, message: str) -> InvalidInput:

@@ -91,6 +91,7 @@ class SearchRequest(_message.Message):
     EXCLUDE_LEARNWARE_IDS_FIELD_NUMBER: _builtins.int
     MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
     MAX_SCORED_FIELD_NUMBER: _builtins.int
+    PRIVATE_SPECIFICATION_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
     """Singles wanted, 1 to 100; default 10."""
     max_mixture_members: _builtins.int
@@ -113,6 +114,10 @@ class SearchRequest(_message.Message):
     def exclude_learnware_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Learnwares to leave out, at most 1000."""
 
+    @_builtins.property
+    def private_specification(self) -> _types_pb2.PrivateSpecification:
+        """The user's task as a differentially private specification; not beside `specification`. Learnwares are scored in its own feature space: singles only, never certified, whatever `mode` says."""
+
     def __init__(
         self,
         *,
@@ -124,10 +129,11 @@ class SearchRequest(_message.Message):
         exclude_learnware_ids: _abc.Iterable[_builtins.str] | None = ...,
         min_sequence: _builtins.int = ...,
         max_scored: _builtins.int = ...,
+        private_specification: _types_pb2.PrivateSpecification | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "specification", b"specification"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "private_specification", b"private_specification", "specification", b"specification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclude_learnware_ids", b"exclude_learnware_ids", "filter", b"filter", "max_mixture_members", b"max_mixture_members", "max_scored", b"max_scored", "min_sequence", b"min_sequence", "mode", b"mode", "specification", b"specification", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclude_learnware_ids", b"exclude_learnware_ids", "filter", b"filter", "max_mixture_members", b"max_mixture_members", "max_scored", b"max_scored", "min_sequence", b"min_sequence", "mode", b"mode", "private_specification", b"private_specification", "specification", b"specification", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,9 +161,9 @@ class SingleResult(_message.Message):
     version: _builtins.int
     """Its version."""
     mmd2: _builtins.float
-    """Squared MMD to the task in the island's kernel, >= 0; 0 without a specification."""
+    """Squared MMD to the task in the island's kernel, >= 0; 0 without a specification; for a private one an unbiased estimate in its own kernel, cut off at 0."""
     percentile: _builtins.float
-    """Share of random pairs of the island's learnwares that are farther apart than this, 0 to 100; comparable between queries."""
+    """Share of random pairs of the island's learnwares that are farther apart than this, 0 to 100; comparable between queries. 0 for a private specification, whose kernel is another."""
     owner_id: _builtins.str
     """Its owner."""
     format_class: _types_pb2.FormatClass.ValueType
@@ -282,22 +288,26 @@ class Certificate(_message.Message):
     CERTIFIED_FIELD_NUMBER: _builtins.int
     SCORED_FIELD_NUMBER: _builtins.int
     ADMITTED_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
     certified: _builtins.bool
     """True when no learnware of the island that passes the filter can beat or be among the singles: they are exactly the top k."""
     scored: _builtins.int
     """Learnwares that were scored exactly."""
     admitted: _builtins.int
     """Learnwares of the island that pass the filter and that the caller may see."""
+    remark: _builtins.str
+    """How the answer came about and why nothing is proven, where that was not by the island's kernel; empty otherwise."""
     def __init__(
         self,
         *,
         certified: _builtins.bool = ...,
         scored: _builtins.int = ...,
         admitted: _builtins.int = ...,
+        remark: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "certified", b"certified", "scored", b"scored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "certified", b"certified", "remark", b"remark", "scored", b"scored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

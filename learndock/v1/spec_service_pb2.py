@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from learndock.v1 import types_pb2 as learndock_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flearndock/v1/spec_service.proto\x12\x0clearndock.v1\x1a\x18learndock/v1/types.proto\"\x97\x01\n\x0c\x42uildOptions\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x16\n\x0e\x61llow_few_rows\x18\x04 \x01(\x08\x12(\n\x08modality\x18\x05 \x01(\x0e\x32\x16.learndock.v1.Modality\x12\x0f\n\x07\x65ncoder\x18\x06 \x01(\t\"\x17\n\x05Texts\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x9e\x01\n\x19\x42uildSpecificationRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.learndock.v1.BuildOptionsH\x00\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12$\n\x05texts\x18\x03 \x01(\x0b\x32\x13.learndock.v1.TextsH\x00\x42\x06\n\x04part\"P\n\x1a\x42uildSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"R\n\x1c\x44\x65scribeSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"\xc1\x01\n\x1d\x44\x65scribeSpecificationResponse\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x1c\n\x14\x65\x66\x66\x65\x63tive_atom_count\x18\x03 \x01(\x01\x12*\n\x0c\x63olumn_means\x18\x04 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12/\n\x11\x63olumn_deviations\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"l\n\x11SpecificationPair\x12*\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12+\n\x06second\x18\x02 \x01(\x0b\x32\x1b.learndock.v1.Specification\"r\n\x1c\x43ompareSpecificationsRequest\x12.\n\x05pairs\x18\x01 \x03(\x0b\x32\x1f.learndock.v1.SpecificationPair\x12\x14\n\x0cpermutations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"?\n\x1d\x43ompareSpecificationsResponse\x12\x0c\n\x04mmd2\x18\x01 \x03(\x01\x12\x10\n\x08p_values\x18\x02 \x03(\x01\"m\n\x1aSampleSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"C\n\x1bSampleSpecificationResponse\x12$\n\x06points\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\"*\n\x1aImportSpecificationRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"Q\n\x1bImportSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"P\n\x1a\x45xportSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"+\n\x1b\x45xportSpecificationResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xd9\x05\n\x14SpecificationService\x12q\n\x12\x42uildSpecification\x12\'.learndock.v1.BuildSpecificationRequest\x1a(.learndock.v1.BuildSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02(\x01\x12x\n\x15\x44\x65scribeSpecification\x12*.learndock.v1.DescribeSpecificationRequest\x1a+.learndock.v1.DescribeSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12x\n\x15\x43ompareSpecifications\x12*.learndock.v1.CompareSpecificationsRequest\x1a+.learndock.v1.CompareSpecificationsResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13SampleSpecification\x12(.learndock.v1.SampleSpecificationRequest\x1a).learndock.v1.SampleSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13ImportSpecification\x12(.learndock.v1.ImportSpecificationRequest\x1a).learndock.v1.ImportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13\x45xportSpecification\x12(.learndock.v1.ExportSpecificationRequest\x1a).learndock.v1.ExportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flearndock/v1/spec_service.proto\x12\x0clearndock.v1\x1a\x18learndock/v1/types.proto\"\xc6\x01\n\x0c\x42uildOptions\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x16\n\x0e\x61llow_few_rows\x18\x04 \x01(\x08\x12(\n\x08modality\x18\x05 \x01(\x0e\x32\x16.learndock.v1.Modality\x12\x0f\n\x07\x65ncoder\x18\x06 \x01(\t\x12-\n\x07private\x18\x07 \x01(\x0b\x32\x1c.learndock.v1.PrivateOptions\"}\n\x0ePrivateOptions\x12\x0f\n\x07\x65psilon\x18\x01 \x01(\x01\x12\r\n\x05\x64\x65lta\x18\x02 \x01(\x01\x12$\n\x06ranges\x18\x03 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12\x17\n\x0f\x66requency_count\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\r\"\x17\n\x05Texts\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x9e\x01\n\x19\x42uildSpecificationRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.learndock.v1.BuildOptionsH\x00\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12$\n\x05texts\x18\x03 \x01(\x0b\x32\x13.learndock.v1.TextsH\x00\x42\x06\n\x04part\"\x93\x01\n\x1a\x42uildSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12\x41\n\x15private_specification\x18\x02 \x01(\x0b\x32\".learndock.v1.PrivateSpecification\"R\n\x1c\x44\x65scribeSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"\xc1\x01\n\x1d\x44\x65scribeSpecificationResponse\x12\x12\n\natom_count\x18\x01 \x01(\r\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x1c\n\x14\x65\x66\x66\x65\x63tive_atom_count\x18\x03 \x01(\x01\x12*\n\x0c\x63olumn_means\x18\x04 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12/\n\x11\x63olumn_deviations\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"l\n\x11SpecificationPair\x12*\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12+\n\x06second\x18\x02 \x01(\x0b\x32\x1b.learndock.v1.Specification\"r\n\x1c\x43ompareSpecificationsRequest\x12.\n\x05pairs\x18\x01 \x03(\x0b\x32\x1f.learndock.v1.SpecificationPair\x12\x14\n\x0cpermutations\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"?\n\x1d\x43ompareSpecificationsResponse\x12\x0c\n\x04mmd2\x18\x01 \x03(\x01\x12\x10\n\x08p_values\x18\x02 \x03(\x01\"m\n\x1aSampleSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"C\n\x1bSampleSpecificationResponse\x12$\n\x06points\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\"*\n\x1aImportSpecificationRequest\x12\x0c\n\x04json\x18\x01 \x01(\x0c\"Q\n\x1bImportSpecificationResponse\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"P\n\x1a\x45xportSpecificationRequest\x12\x32\n\rspecification\x18\x01 \x01(\x0b\x32\x1b.learndock.v1.Specification\"+\n\x1b\x45xportSpecificationResponse\x12\x0c\n\x04json\x18\x01 \x01(\x0c\x32\xd9\x05\n\x14SpecificationService\x12q\n\x12\x42uildSpecification\x12\'.learndock.v1.BuildSpecificationRequest\x1a(.learndock.v1.BuildSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02(\x01\x12x\n\x15\x44\x65scribeSpecification\x12*.learndock.v1.DescribeSpecificationRequest\x1a+.learndock.v1.DescribeSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12x\n\x15\x43ompareSpecifications\x12*.learndock.v1.CompareSpecificationsRequest\x1a+.learndock.v1.CompareSpecificationsResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13SampleSpecification\x12(.learndock.v1.SampleSpecificationRequest\x1a).learndock.v1.SampleSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13ImportSpecification\x12(.learndock.v1.ImportSpecificationRequest\x1a).learndock.v1.ImportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x12r\n\x13\x45xportSpecification\x12(.learndock.v1.ExportSpecificationRequest\x1a).learndock.v1.ExportSpecificationResponse\"\x06\xaa\xbb\x18\x02\x08\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,35 +45,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPECIFICATIONSERVICE'].methods_by_name['ExportSpecification']._loaded_options = None
   _globals['_SPECIFICATIONSERVICE'].methods_by_name['ExportSpecification']._serialized_options = b'\252\273\030\002\010\002'
   _globals['_BUILDOPTIONS']._serialized_start=76
-  _globals['_BUILDOPTIONS']._serialized_end=227
-  _globals['_TEXTS']._serialized_start=229
-  _globals['_TEXTS']._serialized_end=252
-  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_start=255
-  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_end=413
-  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_start=415
-  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_end=495
-  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_start=497
-  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_end=579
-  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_start=582
-  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_end=775
-  _globals['_SPECIFICATIONPAIR']._serialized_start=777
-  _globals['_SPECIFICATIONPAIR']._serialized_end=885
-  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_start=887
-  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_end=1001
-  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_start=1003
-  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_end=1066
-  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_start=1068
-  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_end=1177
-  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_start=1179
-  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_end=1246
-  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_start=1248
-  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_end=1290
-  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_start=1292
-  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_end=1373
-  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_start=1375
-  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_end=1455
-  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_start=1457
-  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_end=1500
-  _globals['_SPECIFICATIONSERVICE']._serialized_start=1503
-  _globals['_SPECIFICATIONSERVICE']._serialized_end=2232
+  _globals['_BUILDOPTIONS']._serialized_end=274
+  _globals['_PRIVATEOPTIONS']._serialized_start=276
+  _globals['_PRIVATEOPTIONS']._serialized_end=401
+  _globals['_TEXTS']._serialized_start=403
+  _globals['_TEXTS']._serialized_end=426
+  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_start=429
+  _globals['_BUILDSPECIFICATIONREQUEST']._serialized_end=587
+  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_start=590
+  _globals['_BUILDSPECIFICATIONRESPONSE']._serialized_end=737
+  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_start=739
+  _globals['_DESCRIBESPECIFICATIONREQUEST']._serialized_end=821
+  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_start=824
+  _globals['_DESCRIBESPECIFICATIONRESPONSE']._serialized_end=1017
+  _globals['_SPECIFICATIONPAIR']._serialized_start=1019
+  _globals['_SPECIFICATIONPAIR']._serialized_end=1127
+  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_start=1129
+  _globals['_COMPARESPECIFICATIONSREQUEST']._serialized_end=1243
+  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_start=1245
+  _globals['_COMPARESPECIFICATIONSRESPONSE']._serialized_end=1308
+  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_start=1310
+  _globals['_SAMPLESPECIFICATIONREQUEST']._serialized_end=1419
+  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_start=1421
+  _globals['_SAMPLESPECIFICATIONRESPONSE']._serialized_end=1488
+  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_start=1490
+  _globals['_IMPORTSPECIFICATIONREQUEST']._serialized_end=1532
+  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_start=1534
+  _globals['_IMPORTSPECIFICATIONRESPONSE']._serialized_end=1615
+  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_start=1617
+  _globals['_EXPORTSPECIFICATIONREQUEST']._serialized_end=1697
+  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_start=1699
+  _globals['_EXPORTSPECIFICATIONRESPONSE']._serialized_end=1742
+  _globals['_SPECIFICATIONSERVICE']._serialized_start=1745
+  _globals['_SPECIFICATIONSERVICE']._serialized_end=2474
 # @@protoc_insertion_point(module_scope)

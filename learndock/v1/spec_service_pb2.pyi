@@ -31,6 +31,7 @@ class BuildOptions(_message.Message):
     ALLOW_FEW_ROWS_FIELD_NUMBER: _builtins.int
     MODALITY_FIELD_NUMBER: _builtins.int
     ENCODER_FIELD_NUMBER: _builtins.int
+    PRIVATE_FIELD_NUMBER: _builtins.int
     atom_count: _builtins.int
     """Atoms wanted, 1 to 1024; default min(100, rows / 20), at least 8. Fewer come out where a membership attack on so many would succeed."""
     iterations: _builtins.int
@@ -43,6 +44,10 @@ class BuildOptions(_message.Message):
     """What the rows are; default a table. Images come as rows [n, H, W], [n, H, W, C] or [n, C, H, W], also uint8; texts as texts."""
     encoder: _builtins.str
     """Name of the encoder of images or texts, at most 100 characters; default the usual one of the modality. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (EXTRA_MISSING)."""
+    @_builtins.property
+    def private(self) -> Global___PrivateOptions:
+        """Asks for a differentially private specification of a table instead; no other option is used with it."""
+
     def __init__(
         self,
         *,
@@ -52,14 +57,55 @@ class BuildOptions(_message.Message):
         allow_few_rows: _builtins.bool = ...,
         modality: _types_pb2.Modality.ValueType = ...,
         encoder: _builtins.str = ...,
+        private: Global___PrivateOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["private", b"private"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_few_rows", b"allow_few_rows", "atom_count", b"atom_count", "encoder", b"encoder", "iterations", b"iterations", "modality", b"modality", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_few_rows", b"allow_few_rows", "atom_count", b"atom_count", "encoder", b"encoder", "iterations", b"iterations", "modality", b"modality", "private", b"private", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BuildOptions: _TypeAlias = BuildOptions  # noqa: Y015
+
+@_typing.final
+class PrivateOptions(_message.Message):
+    """How to build a differentially private specification. Nothing of it may be read off the data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
+    FREQUENCY_COUNT_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    epsilon: _builtins.float
+    """Privacy budget, above 0 and at most 100; about 1 is usual."""
+    delta: _builtins.float
+    """Probability that the promise of epsilon fails; 1e-15 to below 1 / rows."""
+    frequency_count: _builtins.int
+    """Frequencies of the feature map, 1 to 4096; default 512."""
+    seed: _builtins.int
+    """Public seed of the feature map; the noise never follows from it."""
+    @_builtins.property
+    def ranges(self) -> _types_pb2.Tensor:
+        """Declared range of each column, float32 or float64 [d, 2], lower and higher number. Values beyond are mapped too."""
+
+    def __init__(
+        self,
+        *,
+        epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        ranges: _types_pb2.Tensor | None = ...,
+        frequency_count: _builtins.int = ...,
+        seed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ranges", b"ranges"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "epsilon", b"epsilon", "frequency_count", b"frequency_count", "ranges", b"ranges", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrivateOptions: _TypeAlias = PrivateOptions  # noqa: Y015
 
 @_typing.final
 class Texts(_message.Message):
@@ -130,18 +176,24 @@ class BuildSpecificationResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SPECIFICATION_FIELD_NUMBER: _builtins.int
+    PRIVATE_SPECIFICATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def specification(self) -> _types_pb2.Specification:
-        """Specification with its fidelity and privacy report."""
+        """Specification with its fidelity and privacy report; unset where a private one was asked for."""
+
+    @_builtins.property
+    def private_specification(self) -> _types_pb2.PrivateSpecification:
+        """Differentially private specification, where one was asked for. Each build draws new noise, and spends the budget anew."""
 
     def __init__(
         self,
         *,
         specification: _types_pb2.Specification | None = ...,
+        private_specification: _types_pb2.PrivateSpecification | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["specification", b"specification"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["private_specification", b"private_specification", "specification", b"specification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["specification", b"specification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["private_specification", b"private_specification", "specification", b"specification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -533,6 +533,92 @@ class Specification(_message.Message):
 Global___Specification: _TypeAlias = Specification  # noqa: Y015
 
 @_typing.final
+class RandomFeatures(_message.Message):
+    """A public map of rows to vectors of length 1: [cos(w_j x), sin(w_j x)] / sqrt(m) of the scaled row x. The m frequencies are NumPy's RandomState(seed).standard_normal((m, d)), row j times sqrt(2 gammas[j mod g])."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CENTER_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    GAMMAS_FIELD_NUMBER: _builtins.int
+    FREQUENCY_COUNT_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    frequency_count: _builtins.int
+    """Number of frequencies m, 1 to 4096; m d at most 4,194,304."""
+    seed: _builtins.int
+    """Seed of the frequencies."""
+    @_builtins.property
+    def center(self) -> Global___Tensor:
+        """What is subtracted from each column, float64 [d], finite."""
+
+    @_builtins.property
+    def scale(self) -> Global___Tensor:
+        """What each column is divided by, float64 [d], > 0."""
+
+    @_builtins.property
+    def gammas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Inverse squared widths of the Gaussians exp(-gamma |x-y|^2) whose mean the inner products approach, 1 to 16, each > 0. They rank nothing but this task's own answer."""
+
+    def __init__(
+        self,
+        *,
+        center: Global___Tensor | None = ...,
+        scale: Global___Tensor | None = ...,
+        gammas: _abc.Iterable[_builtins.float] | None = ...,
+        frequency_count: _builtins.int = ...,
+        seed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["center", b"center", "scale", b"scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["center", b"center", "frequency_count", b"frequency_count", "gammas", b"gammas", "scale", b"scale", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RandomFeatures: _TypeAlias = RandomFeatures  # noqa: Y015
+
+@_typing.final
+class PrivateSpecification(_message.Message):
+    """A table's distribution as a noisy mean embedding without atoms; (epsilon, delta)-differentially private for replacing one row. The noise on each number is that of the analytic Gaussian mechanism at sensitivity 2 / row_count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEATURES_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    epsilon: _builtins.float
+    """Privacy budget, above 0 and at most 100."""
+    delta: _builtins.float
+    """Probability that the promise of epsilon fails; below 1 / row_count."""
+    row_count: _builtins.int
+    """Number of rows that were summarised, at least 1; not hidden."""
+    @_builtins.property
+    def features(self) -> Global___RandomFeatures:
+        """The public map."""
+
+    @_builtins.property
+    def mean(self) -> Global___Tensor:
+        """Mean of the rows' features plus noise, float64 [2 m], finite."""
+
+    def __init__(
+        self,
+        *,
+        features: Global___RandomFeatures | None = ...,
+        mean: Global___Tensor | None = ...,
+        epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        row_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "mean", b"mean"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "epsilon", b"epsilon", "features", b"features", "mean", b"mean", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrivateSpecification: _TypeAlias = PrivateSpecification  # noqa: Y015
+
+@_typing.final
 class LearnwareVersion(_message.Message):
     """An immutable package and what the dock knows of it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from learndock.learnware import Modality
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 
 
@@ -35,6 +36,11 @@ class IslandKey:
         return cls(
             specification.modality, specification.encoder, specification.encoder_revision, specification.dimension
         )
+
+    @classmethod
+    def of_private(cls, specification: PrivateSpecification) -> IslandKey:
+        """Island whose learnwares a private specification can be compared with: a table of as many columns."""
+        return cls(Modality.TABLE, "", "", specification.dimension)
 
     @property
     def encoder_name(self) -> str:

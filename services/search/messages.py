@@ -7,6 +7,7 @@ from learndock.account import Principal
 from learndock.errors import InvalidInput, Reason
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1 import types_pb2
+from learndock.wire_private import private_from_message
 from services.search.assessment import mixture_sentence
 from services.search.certified import Mode
 from services.search.entry import Entry
@@ -32,6 +33,11 @@ def question_from_message(request: pb.SearchRequest, caller: Principal) -> Quest
     specification = None
     if request.HasField("specification"):
         specification = wire.specification_from_message(request.specification)
+    private = None
+    if request.HasField("private_specification"):
+        private = private_from_message(request.private_specification)
+    if specification is not None and private is not None:
+        raise InvalidInput(Reason.FIELD_INVALID, "The task comes once, private or not.", field="private_specification")
     if len(request.exclude_learnware_ids) > MAX_EXCLUDED:
         raise InvalidInput(
             Reason.FIELD_INVALID, f"More than {MAX_EXCLUDED} learnwares to leave out.", field="exclude_learnware_ids"
@@ -45,6 +51,7 @@ def question_from_message(request: pb.SearchRequest, caller: Principal) -> Quest
         mode=wire.enum_from_message(request.mode, pb.SearchMode, "SEARCH_MODE", Mode) or Mode.CERTIFIED,
         excluded=frozenset(request.exclude_learnware_ids),
         max_scored=request.max_scored or None,
+        private=private,
     )
 
 
@@ -59,7 +66,9 @@ def answer_to_message(answer: Answer) -> pb.SearchResponse:
     return pb.SearchResponse(
         singles=[_single_to_message(rank, single) for rank, single in enumerate(answer.singles, start=1)],
         mixture=_mixture_to_message(answer.blend, answer.blend_percentile) if answer.blend is not None else None,
-        certificate=pb.Certificate(certified=answer.certified, scored=answer.scored, admitted=answer.admitted),
+        certificate=pb.Certificate(
+            certified=answer.certified, scored=answer.scored, admitted=answer.admitted, remark=answer.remark
+        ),
         island_id=answer.island_id,
         profile=answer.profile,
         as_of_sequence=answer.sequence,

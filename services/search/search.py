@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from learndock.account import Principal
 from learndock.learnware import SemanticFilter
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from services.search import assessment
 from services.search.assessment import Advice
@@ -19,6 +20,7 @@ from services.search.entry import Entry
 from services.search.index import DockIndex, IslandIndex
 from services.search.island import IslandKey
 from services.search.mixing import Blend, best_blend
+from services.search.private import SENTENCE, rank_privately, remark
 from services.search.scoring import Task
 from services.search.words import share_in_name, split
 
@@ -45,6 +47,8 @@ class Question:
         Ids to leave out.
     max_scored
         Most exact scores; None for no limit.
+    private
+        The task as a differentially private specification, instead of `specification`.
     """
 
     caller: Principal
@@ -55,6 +59,14 @@ class Question:
     mode: Mode
     excluded: frozenset[str]
     max_scored: int | None
+    private: PrivateSpecification | None = None
+
+    @property
+    def island(self) -> IslandKey | None:
+        """Where the task can be compared; None without a task."""
+        if self.private is not None:
+            return IslandKey.of_private(self.private)
+        return IslandKey.of(self.specification) if self.specification is not None else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +93,7 @@ class Answer:
     island_id: str = ""
     profile: int = 0
     advice: Advice | None = None
+    remark: str = ""
 
 
 def search(
@@ -107,15 +120,18 @@ def search(
         With fewer admitted learnwares, all are scored.
     """
     admission = Admission(question.caller, question.filter, question.excluded, worded)
-    if question.specification is None:
+    key = question.island
+    if key is None:
         return _by_words(index, question, admission)
-    island = index.islands.get(IslandKey.of(question.specification).island_id)
+    island = index.islands.get(key.island_id)
     visible = island.visible_count(admission) if island is not None else 0
     if island is None or visible == 0:  # an island that the caller may not see is as good as none
-        return _nothing_comparable(index, question.specification)
+        return _nothing_comparable(index, key)
     candidates = Candidates(island, *island.admitted(admission))
-    task = Task.under(island.profile, question.specification)
     budget = Budget(question.max_scored, time_left)
+    if question.specification is None:
+        return _privately(index, question, candidates, budget)
+    task = Task.under(island.profile, question.specification)
     ranking = rank(
         candidates, task, k=question.top_k, mode=question.mode, budget=budget, exhaustive_below=exhaustive_below
     )
@@ -141,6 +157,23 @@ def _ranked(
     )
 
 
+def _privately(index: DockIndex, question: Question, candidates: Candidates, budget: Budget) -> Answer:
+    if question.private is None:
+        raise ValueError("The question has no private specification.")
+    ranking = rank_privately(candidates, question.private, budget)
+    best = ranking.scored[: question.top_k]
+    return Answer(
+        singles=tuple(Single(one.placed.entry, max(0.0, one.mmd2), 0.0, SENTENCE) for one in best),
+        sequence=index.sequence,
+        certified=False,
+        scored=len(ranking.scored),
+        admitted=candidates.count,
+        island_id=candidates.island.key.island_id,
+        profile=candidates.island.profile.number,
+        remark=remark(question.private, len(ranking.scored), candidates.count),
+    )
+
+
 def _singles(island: IslandIndex, ranking: Ranking, count: int) -> tuple[Single, ...]:
     singles = []
     for one in ranking.scored[:count]:
@@ -150,14 +183,14 @@ def _singles(island: IslandIndex, ranking: Ranking, count: int) -> tuple[Single,
     return tuple(singles)
 
 
-def _nothing_comparable(index: DockIndex, specification: Specification) -> Answer:
+def _nothing_comparable(index: DockIndex, key: IslandKey) -> Answer:
     return Answer(
         singles=(),
         sequence=index.sequence,
         certified=True,
         scored=0,
         admitted=0,
-        island_id=IslandKey.of(specification).island_id,
+        island_id=key.island_id,
         advice=Advice.NO_COMPARABLE_LEARNWARE,
     )
 

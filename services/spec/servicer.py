@@ -16,7 +16,7 @@ from learndock.v1 import spec_service_pb2 as pb
 from learndock.v1 import spec_service_pb2_grpc as rpc
 from learndock.wire import specification_from_message, specification_to_message, tensor_to_message
 from services.spec.comparison import compare_pairs
-from services.spec.messages import description_to_message
+from services.spec.messages import built_to_message, description_to_message
 from services.spec.reception import RowMemory
 
 Context = grpc.ServicerContext
@@ -36,7 +36,7 @@ class SpecificationServicer(rpc.SpecificationServiceServicer):
             for request in request_iterator:
                 reception.add(request)
             built = reception.order.build(reception.items(), _stop_unless_wanted)
-        return pb.BuildSpecificationResponse(specification=specification_to_message(built))
+        return built_to_message(built)
 
     def DescribeSpecification(
         self, request: pb.DescribeSpecificationRequest, context: Context

@@ -23,12 +23,16 @@ from learndock.errors import (
     Unavailable,
 )
 from learndock.rkme.fit import build_specification
+from learndock.rkme.gaussian_mechanism import PrivacyBudget
+from learndock.rkme.private import specify_privately
+from learndock.rkme.random_features import FeatureMap
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1 import storage_service_pb2 as storage_pb
 from learndock.v1 import types_pb2
 from learndock.v1.search_service_pb2_grpc import SearchServiceStub
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from learndock.wire import specification_to_message, tensor_to_message
+from learndock.wire_private import private_to_message
 from services.search import wiring as search
 from services.search.config import Settings
 from services.storage import wiring as storage
@@ -207,6 +211,22 @@ class TestAnswers:
         assert both.mixture.explanation
         alone = dock.ask(specification=task_of(range(10)), max_mixture_members=1)
         assert not alone.HasField("mixture")
+
+    def test_a_private_task_finds_its_like_and_nothing_is_certified(
+        self, dock: Dock, packages: dict[str, Path]
+    ) -> None:
+        low, high = dock.submit(packages["low"]), dock.submit(packages["high"])
+        rows = np.repeat(Digits.of(list(HIGH), half=1).X, 10, axis=0)
+        task = private_to_message(
+            specify_privately(rows, budget=PrivacyBudget(1.0, 1e-5), feature_map=FeatureMap.of_ranges([(0, 16)] * 64))
+        )
+        answer = dock.ask(private_specification=task)
+        assert [single.learnware_id for single in answer.singles] == [high, low]
+        assert not answer.HasField("mixture")
+        assert (answer.certificate.certified, answer.certificate.scored) == (False, 2)
+        assert "differentially private" in answer.certificate.remark
+        both = pb.SearchRequest(specification=task_of(LOW), private_specification=task)
+        assert isinstance(refusal(dock.stub().Search, both), InvalidInput)
 
     def test_words_and_tags_without_a_specification(self, dock: Dock, packages: dict[str, Path]) -> None:
         low, high = dock.submit(packages["low"]), dock.submit(packages["high"])
