@@ -1,6 +1,7 @@
 """Learndock: a learnware dock.
 
-`Dock` is a connection to a dock, `specify` summarises a data set as a `Specification`. They are imported when
+`Dock` is a connection to a dock, `specify` summarises a data set as a `Specification`,
+`specify_privately` with differential privacy. They are imported when
 first used, so that `import learndock` costs nothing.
 """
 
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from learndock.client.dock import Dock
-    from learndock.client.specifying import specify
+    from learndock.client.specifying import specify, specify_privately
     from learndock.rkme.specification import Specification
 
-__all__ = ["Dock", "Specification", "specify"]
+__all__ = ["Dock", "Specification", "specify", "specify_privately"]
 
 _HOMES = {
     "Dock": "learndock.client.dock",
     "Specification": "learndock.rkme.specification",
     "specify": "learndock.client.specifying",
+    "specify_privately": "learndock.client.specifying",
 }
 
 

@@ -14,6 +14,7 @@ from learndock.client import specifying
 from learndock.client.result import SearchResult
 from learndock.client.values import SearchAdvice, Single
 from learndock.learnware import SemanticFilter
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 
 Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Admit only this; may be given several times.")]
@@ -89,6 +90,8 @@ def print_result(result: SearchResult) -> None:
     certificate = result.certificate
     proven = "Certified" if certificate.certified else "Not certified"
     print_line(f"{proven}: {certificate.scored} of {certificate.admitted} learnwares scored exactly.")
+    if certificate.remark:
+        print_line(certificate.remark)
     if result.advice is not None:
         print_line(_ADVICE[result.advice])
 
@@ -107,7 +110,7 @@ def _name(single: Single) -> str:
     return single.semantic_specification.name
 
 
-def _specification(data: Path | None, file: Path | None) -> Specification | None:
+def _specification(data: Path | None, file: Path | None) -> Specification | PrivateSpecification | None:
     if data is not None:
         return specifying.specify(data)
-    return specifying.load(file) if file is not None else None
+    return specifying.load_task(file) if file is not None else None

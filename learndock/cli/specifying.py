@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 import json as json_text
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from learndock.client import specifying
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import Modality
 from learndock.rkme.columns import PLAIN, TableSchema
+from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 
 # What each key of a schema file holds.
@@ -65,10 +66,39 @@ def specify(
     few_rows: Annotated[
         bool, typer.Option("--allow-few-rows", help="Permit fewer than 40 rows, which a summary can hardly hide.")
     ] = False,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="Release a table with differential privacy instead: only a noisy mean, for searching."),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="With --epsilon: how likely its promise may fail; below 1 / rows.")
+    ] = None,
+    ranges: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="With --epsilon: JSON file with the range of each column, [[0, 100], [-1, 1], ...], as you know it"
+            " without looking at the data.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Summarise a data set as a specification, on this machine; tells how faithful and how private it is."""
     declared = _read_schema(schema) if schema else PLAIN
+    if (epsilon, delta, ranges) != (None, None, None):
+        if epsilon is None or delta is None or ranges is None:
+            raise typer.BadParameter("give --epsilon, --delta and --ranges, or none", param_hint="--epsilon")
+        if (modality, encoder, atoms, seed, few_rows) != (Modality.TABLE, "", None, 0, False):
+            raise typer.BadParameter("it goes with --schema only, and with tables", param_hint="--epsilon")
+        declared_ranges: Any = _read_json(ranges, "ranges")  # checked where they are used
+        private = specifying.specify_privately(
+            data, epsilon=epsilon, delta=delta, ranges=declared_ranges, schema=declared
+        )
+        specifying.save(private, out)
+        _tell({"path": out, **facts_of_private(private)}, json=json)
+        return
     with build_bar(f"Summarising {data.name}") as progress:
         specification = specifying.specify(
             data,
@@ -81,7 +111,10 @@ def specify(
             progress=progress,
         )
     specifying.save(specification, out)
-    facts = {"path": out, **facts_of(specification)}
+    _tell({"path": out, **facts_of(specification)}, json=json)
+
+
+def _tell(facts: dict[str, object], *, json: bool) -> None:
     if json:
         emit_json(facts)
     else:
@@ -110,11 +143,28 @@ def facts_of(specification: Specification) -> dict[str, object]:
     return facts
 
 
-def _read_schema(path: Path) -> TableSchema:
+def facts_of_private(specification: PrivateSpecification) -> dict[str, object]:
+    """What a private specification says of itself."""
+    return {
+        "dimension": specification.dimension,
+        "rows": specification.row_count,
+        "features": specification.feature_map.width,
+        "epsilon": specification.budget.epsilon,
+        "delta": specification.budget.delta,
+        "noise": specification.noise,
+        "expected_error": specification.expected_error(),
+    }
+
+
+def _read_json(path: Path, field: str) -> object:
     try:
-        document = json_text.loads(path.read_text(encoding="utf-8"))
+        return json_text.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InvalidInput(Reason.FIELD_INVALID, f"{path.name} is not UTF-8 JSON.", field="schema") from error
+        raise InvalidInput(Reason.FIELD_INVALID, f"{path.name} is not UTF-8 JSON.", field=field) from error
+
+
+def _read_schema(path: Path) -> TableSchema:
+    document = _read_json(path, "schema")
     if not isinstance(document, dict) or not set(document) <= set(_SCHEMA_KEYS):
         raise InvalidInput(
             Reason.FIELD_INVALID, f"{path.name} is no object of {', '.join(_SCHEMA_KEYS)}.", field="schema"

@@ -11,6 +11,10 @@ from numpy.typing import ArrayLike
 
 from learndock.learnware import FeatureSpace, Modality
 from learndock.rkme.columns import PLAIN, TableSchema
+from learndock.rkme.gaussian_mechanism import PrivacyBudget
+from learndock.rkme.private import PrivateSpecification, refuse_gaps
+from learndock.rkme.private import specify_privately as release
+from learndock.rkme.random_features import DEFAULT_FREQUENCIES, FeatureMap
 from learndock.rkme.specification import Specification
 
 if TYPE_CHECKING:
@@ -99,11 +103,73 @@ def _specify_items(
     return encode_specification(items, encoder_for(modality, name), options=options, progress=progress)
 
 
-def save(specification: Specification, path: str | PathLike[str]) -> None:
-    """Write a specification as a file, in the reference engine's format."""
-    from learndock.rkme.interchange import write_reference
+def specify_privately(
+    data: ArrayLike | str | PathLike[str],
+    *,
+    epsilon: float,
+    delta: float,
+    ranges: ArrayLike,
+    frequency_count: int = DEFAULT_FREQUENCIES,
+    map_seed: int = 0,
+    schema: TableSchema = PLAIN,
+) -> PrivateSpecification:
+    """Summarise a table with differential privacy: a noisy mean, no atoms. It is good for searching only.
 
-    Path(path).write_bytes(write_reference(specification))
+    Parameters
+    ----------
+    data
+        Rows [n, d], a data frame, an Arrow table, or the path of a .csv, .parquet, .npy or .npz file; useful from
+        about 10,000 rows at epsilon 1.
+    epsilon, delta
+        What the release may give away, see `learndock.rkme.gaussian_mechanism.PrivacyBudget`. Every further release
+        of the same rows spends as much again.
+    ranges
+        Lower and higher number of each column, [d, 2]. Declare what you know without looking at these rows: ranges
+        that are read off them give something away that no noise covers.
+    frequency_count, map_seed
+        Size and seed of the public feature map.
+    schema
+        What becomes of a table's columns that are no plain numbers; no columns with gaps.
+
+    Raises
+    ------
+    InvalidInput
+        A bound is broken, the ranges do not fit the columns, or delta is not below 1 / rows.
+    """
+    from learndock.rkme.tables import read_rows
+
+    budget = PrivacyBudget(epsilon, delta)
+    feature_map = FeatureMap.of_ranges(ranges, frequency_count=frequency_count, seed=map_seed)
+    refuse_gaps(schema)
+    if not isinstance(data, str | PathLike):
+        return release(data, budget=budget, feature_map=feature_map, schema=schema)
+    rows, _ = read_rows(Path(data), schema)
+    return release(rows, budget=budget, feature_map=feature_map)
+
+
+def save(specification: Specification | PrivateSpecification, path: str | PathLike[str]) -> None:
+    """Write a specification as a file, in the reference engine's format; a private one, which it lacks, in our own."""
+    from learndock.rkme.interchange import write_reference
+    from learndock.rkme.private_file import write_private
+
+    if isinstance(specification, PrivateSpecification):
+        Path(path).write_bytes(write_private(specification))
+    else:
+        Path(path).write_bytes(write_reference(specification))
+
+
+def load_task(path: str | PathLike[str]) -> Specification | PrivateSpecification:
+    """Read what can be searched with: a specification file as `load` reads it, or one of a private specification.
+
+    Raises
+    ------
+    InvalidInput
+        The file is neither; the error names the key at fault.
+    """
+    from learndock.rkme.private_file import is_private, read_private
+
+    content = Path(path).read_bytes()
+    return read_private(content) if is_private(content) else load(path)
 
 
 def load(path: str | PathLike[str]) -> Specification:

@@ -65,7 +65,7 @@ def read_reference(json_bytes: bytes) -> Specification:
     InvalidInput
         Not UTF-8 JSON, above 64 MiB or deeper than 32, or a key that is missing or malformed; the error names it.
     """
-    keys = _parse(json_bytes)
+    keys = parse_object(json_bytes)
     modality = _modality(keys)
     atoms = _atoms(keys)
     encoder, revision = _REFERENCE_ENCODERS[modality]
@@ -103,7 +103,14 @@ def write_reference(specification: Specification) -> bytes:
     return json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
 
 
-def _parse(json_bytes: bytes) -> Keys:
+def parse_object(json_bytes: bytes) -> Keys:
+    """The one object that a specification file holds.
+
+    Raises
+    ------
+    InvalidInput
+        Not a UTF-8 JSON object, above 64 MiB or deeper than 32.
+    """
     if len(json_bytes) > MAX_BYTES:
         raise _invalid(f"The file exceeds {MAX_BYTES >> 20} MiB.", "json")
     if _depth(json_bytes) > MAX_DEPTH:

@@ -110,12 +110,7 @@ def specify_privately(
     InvalidInput
         Rows are not finite numbers of as many columns as the map, too few for delta, or have declared gaps.
     """
-    if schema.missing:
-        raise _invalid(
-            Reason.FIELD_INVALID,
-            "schema",
-            "Gaps are filled with a median of the data, which is not private; fill them.",
-        )
+    refuse_gaps(schema)
     checked = Rows.of(rows, schema)
     if checked.dimension != feature_map.dimension:
         raise _invalid(
@@ -130,6 +125,22 @@ def specify_privately(
     added = np.array([source.normalvariate(0.0, noise) for _ in range(feature_map.width)])
     mean = feature_map.mean(checked.values, np.full(count, 1.0 / count)) + added  # type: ignore[arg-type]  # any real type
     return PrivateSpecification(feature_map, mean, budget, count)
+
+
+def refuse_gaps(schema: TableSchema) -> None:
+    """Refuse a schema that would have gaps filled.
+
+    Raises
+    ------
+    InvalidInput
+        It declares columns with gaps.
+    """
+    if schema.missing:
+        raise _invalid(
+            Reason.FIELD_INVALID,
+            "schema",
+            "Gaps are filled with a median of the data, which is not private; fill them yourself.",
+        )
 
 
 def _check_row_count(count: int, budget: PrivacyBudget) -> None:

@@ -15,6 +15,7 @@ from learndock.rkme.columns import TableSchema
 from learndock.rkme.gaussian_mechanism import PrivacyBudget, sensitivity_of_mean
 from learndock.rkme.kernel import Kernel
 from learndock.rkme.private import PrivateSpecification, specify_privately
+from learndock.rkme.private_file import is_private, read_private, write_private
 from learndock.rkme.random_features import FeatureMap
 
 BUDGET = PrivacyBudget(1.0, 1e-5)
@@ -144,3 +145,21 @@ def test_ranges_that_are_none_are_refused(ranges: list[object]) -> None:
 def test_a_mean_of_another_width_is_refused() -> None:
     with pytest.raises(InvalidInput):
         PrivateSpecification(unit_map(2), np.zeros(3), BUDGET, 100)
+
+
+def test_a_file_keeps_everything() -> None:
+    made = specify_privately(np.zeros((200, 2)), budget=PrivacyBudget(0.7, 1e-4), feature_map=unit_map(2, 8))
+    written = write_private(made)
+    read = read_private(written)
+    assert is_private(written)
+    assert (read.budget, read.row_count, read.feature_map.gammas) == (made.budget, 200, made.feature_map.gammas)
+    np.testing.assert_array_equal(read.mean, made.mean)
+    np.testing.assert_array_equal(read.feature_map.scale, made.feature_map.scale)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b'{"type": "PrivateSpecification"}', b'{"type": "PrivateSpecification", "features": {}}']
+)
+def test_a_file_that_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        read_private(content)
