@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.spec_reference import Reduced
 from learndock.rkme.kernel import RobustScaler
+from learndock.rkme.reduced_set import MIN_ROWS_PER_ATOM
 from learndock.rkme.rows import CLIP
 
 Matrix = NDArray[np.float64]
@@ -77,8 +78,10 @@ class Space:
         return self.yardstick.mmd2(self.scaler.transform(reduced.atoms), reduced.weights)
 
     def verbatim_rows(self, reduced: Reduced) -> int:
-        """Atoms that are a row."""
-        return int((self._nearest_rows(reduced) < _SAME).sum())
+        """Atoms that are a row which fewer than 5 rows share."""
+        rows = self.yardstick.rows
+        atoms = np.clip(self.scaler.transform(reduced.atoms), -CLIP, CLIP)[self._nearest_rows(reduced) < _SAME]
+        return sum(int((np.abs(rows - atom).max(axis=1) < _SAME).sum() < MIN_ROWS_PER_ATOM) for atom in atoms)
 
     def _nearest_rows(self, reduced: Reduced) -> Matrix:
         """Of each atom, the largest difference of a column to the nearest row."""

@@ -263,6 +263,7 @@ def _privacy_to_message(privacy: PrivacyReport) -> pb.PrivacyReport:
         min_rows_per_atom=privacy.min_rows_per_atom,
         membership_auc=privacy.membership_auc or 0.0,
         perturbed_atoms=privacy.perturbed_atoms,
+        shared_atoms=privacy.shared_atoms,
     )
 
 
@@ -272,6 +273,7 @@ def _privacy_from_message(message: pb.PrivacyReport) -> PrivacyReport:
         min_rows_per_atom=message.min_rows_per_atom,
         membership_auc=message.membership_auc or None,
         perturbed_atoms=message.perturbed_atoms,
+        shared_atoms=message.shared_atoms,
     )
 
 

@@ -140,6 +140,7 @@ def facts_of(specification: Specification) -> dict[str, object]:
         facts["privacy_min_rows_per_atom"] = privacy.min_rows_per_atom
         facts["privacy_membership_auc"] = privacy.membership_auc
         facts["privacy_perturbed_atoms"] = privacy.perturbed_atoms
+        facts["privacy_shared_atoms"] = privacy.shared_atoms
     return facts
 
 

@@ -32,6 +32,7 @@ def annotations_of(specification: Specification) -> dict[str, object]:
             "min_rows_per_atom": privacy.min_rows_per_atom,
             "membership_auc": privacy.membership_auc,
             "perturbed_atoms": privacy.perturbed_atoms,
+            "shared_atoms": privacy.shared_atoms,
         },
     }
 
@@ -76,4 +77,5 @@ def _privacy(keys: Keys | None) -> PrivacyReport | None:
         min_rows_per_atom=keys.count("min_rows_per_atom"),
         membership_auc=keys.optional_number("membership_auc"),
         perturbed_atoms=keys.count("perturbed_atoms"),
+        shared_atoms=keys.count("shared_atoms"),
     )

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from learndock.errors import InvalidInput, Reason
 from learndock.rkme.kernel import squared_distances
 from learndock.rkme.objective import Float32Rows
+from learndock.rkme.reduced_set import MIN_ROWS_PER_ATOM
 from learndock.rkme.rows import ScaledRows
 from learndock.rkme.specification import PrivacyReport
 
@@ -40,27 +41,38 @@ _LEAST_ATTACKED = 20
 class Neighbourhood:
     """What the rows are to the atoms.
 
+    A point on which at least 5 rows lie is no secret of one of them: an atom may lie there too.
+
     Attributes
     ----------
     distances
-        Distance of each atom to its nearest row, float64 [K].
+        Distance of each atom to its nearest row, float64 [K]; of a shared atom, to the nearest row elsewhere.
     rows_per_atom
         Number of rows to which an atom is the nearest one, int [K].
+    shared
+        Whether an atom lies on a point that at least 5 rows share, bool [K].
     """
 
     distances: NDArray[np.float64]
     rows_per_atom: NDArray[np.intp]
+    shared: NDArray[np.bool_]
 
     @classmethod
     def of(cls, atoms: NDArray[np.float64], rows: ScaledRows) -> Neighbourhood:
         """Neighbourhood of atoms [K, d] among all rows; float64, O(n K d)."""
-        nearest = np.full(len(atoms), np.inf)
-        rows_of = np.zeros(len(atoms), dtype=np.intp)
+        nearest, elsewhere = np.full(len(atoms), np.inf), np.full(len(atoms), np.inf)
+        rows_of, here = np.zeros(len(atoms), dtype=np.intp), np.zeros(len(atoms), dtype=np.intp)
         for block in rows.blocks():
             d2 = squared_distances(atoms, block)
-            np.minimum(nearest, d2.min(axis=1), out=nearest)
             rows_of += np.bincount(d2.argmin(axis=0), minlength=len(atoms))
-        return cls(np.sqrt(nearest), rows_of)
+            np.minimum(nearest, d2.min(axis=1), out=nearest)
+            same = d2 <= _same(atoms)
+            if same.any():
+                here += same.sum(axis=1)
+                d2[same] = np.inf
+            np.minimum(elsewhere, d2.min(axis=1), out=elsewhere)
+        shared = here >= MIN_ROWS_PER_ATOM
+        return cls(np.sqrt(np.where(shared, elsewhere, nearest)), rows_of, shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +110,9 @@ class PrivacyGate:
         """Atoms none of which is nearer to a row than a quarter of the neighbour distance, and how many were moved.
 
         An atom that is too near takes a step in a random direction; steps grow until one of eight ends far enough
-        from every row. Atoms are rounded as publication will round them, so what is checked is what is published.
+        from every row. Where the row that it is too near to is one of at least 5 that are the same, it takes their
+        place instead, unless another atom has. Atoms are rounded as publication will round them, so what is checked is
+        what is published.
 
         Parameters
         ----------
@@ -115,6 +129,7 @@ class PrivacyGate:
         atoms = self._rounded(atoms)
         least = MIN_DISTANCE_RATIO * self.neighbour_distance
         near = np.flatnonzero(Neighbourhood.of(atoms, self.rows).distances < least)
+        atoms, near = self._settled(atoms, near, least)
         moved, step = len(near), least
         for _ in range(_STEPS):
             if not len(near):
@@ -136,7 +151,34 @@ class PrivacyGate:
             min_rows_per_atom=int(neighbours.rows_per_atom.min()),
             membership_auc=membership_auc(self.sample, count, reduce),
             perturbed_atoms=perturbed,
+            shared_atoms=int(neighbours.shared.sum()),
         )
+
+    def _settled(
+        self, atoms: NDArray[np.float64], near: NDArray[np.intp], least: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Atoms, those of them on shared points that can be, each point once; and which are still too near to rows."""
+        if not len(near):
+            return atoms, near
+        points = self._rounded(self._nearest_rows(atoms[near]))
+        around = Neighbourhood.of(points, self.rows)
+        free = around.shared & (around.distances >= least)
+        atoms[near[free]] = points[free]
+        _, first = np.unique(points[free], axis=0, return_index=True)
+        doubled = np.delete(near[free], first)
+        still = np.zeros(len(atoms), dtype=bool)
+        still[near[~free]] = True
+        return np.delete(atoms, doubled, axis=0), np.flatnonzero(np.delete(still, doubled))
+
+    def _nearest_rows(self, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The row that is nearest to each atom, scaled, [K, d]."""
+        nearest, found = np.full(len(atoms), np.inf), np.empty_like(atoms)
+        for block in self.rows.blocks():
+            d2 = squared_distances(atoms, block)
+            closer = d2.min(axis=1) < nearest
+            nearest[closer] = d2.min(axis=1)[closer]
+            found[closer] = block[d2.argmin(axis=1)[closer]]
+        return found
 
     def _rounded(self, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.rows.transform(self.rows.publish(atoms))
@@ -159,7 +201,7 @@ def _median_neighbour_distance(rows: ScaledRows, queries: NDArray[np.float64]) -
     Repeated rows are passed over: with them the median could be zero, and the rule that rests on it empty.
     """
     nearest = np.full(len(queries), np.inf)
-    same = _SAME * (1.0 + (queries * queries).sum(axis=1, keepdims=True))
+    same = _same(queries)
     for block in rows.blocks():
         d2 = squared_distances(queries, block)
         np.minimum(nearest, np.where(d2 > same, d2, np.inf).min(axis=1), out=nearest)
@@ -168,6 +210,11 @@ def _median_neighbour_distance(rows: ScaledRows, queries: NDArray[np.float64]) -
             Reason.PRIVACY_AT_RISK, "All rows are the same; a summary would publish that row.", field="rows"
         )
     return float(np.sqrt(np.median(nearest)))
+
+
+def _same(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances to `points` [n, d] up to which a row is the same, float64 [n, 1]."""
+    return np.asarray(_SAME * (1.0 + (points * points).sum(axis=1, keepdims=True)))
 
 
 def membership_auc(sample: Float32Rows, count: int, reduce: Reducer) -> float | None:

@@ -48,7 +48,8 @@ class PrivacyReport:
     Attributes
     ----------
     min_distance_ratio
-        Smallest atom-to-row distance over the median nearest-neighbour distance among rows.
+        Smallest atom-to-row distance over the median nearest-neighbour distance among rows; the rows on which a shared
+        atom lies do not count.
     min_rows_per_atom
         Fewest rows that one atom stands for.
     membership_auc
@@ -56,12 +57,15 @@ class PrivacyReport:
         measured.
     perturbed_atoms
         Atoms that were moved away from a row before publication.
+    shared_atoms
+        Atoms that lie on a point which at least 5 rows share, and which is therefore no secret of one of them.
     """
 
     min_distance_ratio: float
     min_rows_per_atom: int
     membership_auc: float | None = None
     perturbed_atoms: int = 0
+    shared_atoms: int = 0
 
     @property
     def at_risk(self) -> bool:

@@ -432,6 +432,7 @@ class PrivacyReport(_message.Message):
     MIN_ROWS_PER_ATOM_FIELD_NUMBER: _builtins.int
     MEMBERSHIP_AUC_FIELD_NUMBER: _builtins.int
     PERTURBED_ATOMS_FIELD_NUMBER: _builtins.int
+    SHARED_ATOMS_FIELD_NUMBER: _builtins.int
     min_distance_ratio: _builtins.float
     """Smallest distance of an atom to a data row, divided by the median nearest-neighbour distance among rows."""
     min_rows_per_atom: _builtins.int
@@ -440,6 +441,8 @@ class PrivacyReport(_message.Message):
     """Area under the curve of a nearest-atom membership attack on a held-out part; 0.5 gives nothing away. 0 when it was not measured."""
     perturbed_atoms: _builtins.int
     """Atoms that were moved away from a row before publication."""
+    shared_atoms: _builtins.int
+    """Atoms that lie on a point which at least 5 rows share, and which is no secret of one of them; those rows do not count in `min_distance_ratio`."""
     def __init__(
         self,
         *,
@@ -447,10 +450,11 @@ class PrivacyReport(_message.Message):
         min_rows_per_atom: _builtins.int = ...,
         membership_auc: _builtins.float = ...,
         perturbed_atoms: _builtins.int = ...,
+        shared_atoms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership_auc", b"membership_auc", "min_distance_ratio", b"min_distance_ratio", "min_rows_per_atom", b"min_rows_per_atom", "perturbed_atoms", b"perturbed_atoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["membership_auc", b"membership_auc", "min_distance_ratio", b"min_distance_ratio", "min_rows_per_atom", b"min_rows_per_atom", "perturbed_atoms", b"perturbed_atoms", "shared_atoms", b"shared_atoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
