@@ -41,7 +41,7 @@ def submit(
         with transfer_bar(f"Sending {package.name}") as progress:
             learnware = dock.submit(
                 package,
-                semantic=read_semantic(semantic),
+                semantic=read_semantic(semantic, package),
                 visibility=Visibility.PRIVATE if private else Visibility.PUBLIC,
                 learnware_id=version_of or None,
                 progress=progress,

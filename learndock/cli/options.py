@@ -57,10 +57,24 @@ def target(context: typer.Context) -> Target:
     return named if isinstance(named, Target) else Target()
 
 
-def read_semantic(path: Path | None) -> SemanticSpecification | None:
-    """Semantic specification in a file; None without one."""
+def read_semantic(path: Path | None, package: Path | None = None) -> SemanticSpecification | None:
+    """Semantic specification in a file; None without one.
+
+    A table's Input that it leaves out is taken from the package's statistical specification, if a package is given.
+    """
     if path is None:
         return None
     from learndock.package.semantic import parse_semantic
 
-    return parse_semantic(path.read_bytes())
+    semantic = parse_semantic(path.read_bytes())
+    if package is None or semantic.input is not None or semantic.data != "Table":
+        return semantic
+    return _with_input(semantic, package)
+
+
+def _with_input(semantic: SemanticSpecification, package: Path) -> SemanticSpecification:
+    from learndock.package.inspection import inspect_package
+    from learndock.package.semantic import with_input_of
+
+    specification = inspect_package(package).specification
+    return with_input_of(semantic, specification) if specification is not None else semantic

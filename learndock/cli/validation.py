@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def check(context: typer.Context, package: Package, *, semantic: SemanticFile = None, json: Json = False) -> None:
     """Have a package checked as validation would, publishing nothing."""
     with connect(context) as dock, spinner(f"Checking {package.name}"):
-        outcome = dock.check(package, semantic=read_semantic(semantic))
+        outcome = dock.check(package, semantic=read_semantic(semantic, package))
     if json:
         emit_json(outcome)
     else:

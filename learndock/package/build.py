@@ -28,7 +28,7 @@ from learndock.package.manifest import MANIFEST_NAME
 from learndock.package.model_sources import ESTIMATOR, TORCH
 from learndock.package.pickles import list_globals
 from learndock.package.requirements import REQUIREMENTS_NAME
-from learndock.package.semantic import SEMANTIC_NAME, check_semantic, semantic_json
+from learndock.package.semantic import SEMANTIC_NAME, check_semantic, semantic_json, with_input_of
 from learndock.rkme.interchange import write_reference
 from learndock.rkme.specification import Specification
 
@@ -90,7 +90,7 @@ def build_package(
     model
         A fitted scikit-learn estimator, a `torch.nn.Module`, or a `SourceModel`.
     semantic
-        What the model is for.
+        What the model is for; the Input of a table may be left out, it is then taken from the specification.
     specification
         Of the data that it was trained on.
     method
@@ -105,6 +105,7 @@ def build_package(
     InvalidInput
         The parts do not fit together, or the model needs code that is in no installed package.
     """
+    semantic = with_input_of(semantic, specification)
     check_semantic(semantic)
     parts = _parts(model, semantic, specification, method)
     files = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 import json
 import re
 
 from learndock.errors import FieldViolation, InvalidInput, Reason
 from learndock.learnware import VOCABULARY, FeatureSpace, SemanticSpecification
 from learndock.package.strict_json import parse_json
+from learndock.rkme.specification import Specification
 
 SEMANTIC_NAME = "semantic_specification.json"
 MAX_SEMANTIC_BYTES = 4 * 2**20
@@ -85,6 +87,15 @@ def check_semantic(semantic: SemanticSpecification) -> None:
     violations = [FieldViolation(f"{_ROOT}.{field}", text) for field, text in _faults(semantic)]
     if violations:
         raise _refusal(violations)
+
+
+def with_input_of(semantic: SemanticSpecification, specification: Specification) -> SemanticSpecification:
+    """The same, with the Input that the statistical specification tells, where a table's was left out."""
+    if semantic.input is not None or semantic.data != "Table":
+        return semantic
+    space = specification.input or FeatureSpace(specification.dimension)
+    texts = {position: text[:MAX_FEATURE_DESCRIPTION] for position, text in space.descriptions.items()}
+    return replace(semantic, input=FeatureSpace(space.dimension, texts))
 
 
 def _refusal(violations: list[FieldViolation]) -> InvalidInput:

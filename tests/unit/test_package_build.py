@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 from pathlib import Path
 import subprocess
@@ -15,12 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 import torch
 
+from learndock.cli.options import read_semantic
 from learndock.errors import InvalidInput, Reason
-from learndock.learnware import FormatClass, SemanticSpecification
+from learndock.learnware import FeatureSpace, FormatClass, SemanticSpecification
 from learndock.package.archive import PackageArchive
 from learndock.package.build import SourceModel, build_package, installed_requirements
 from learndock.package.inspection import inspect_package
-from learndock.package.semantic import describe_semantic
+from learndock.package.semantic import describe_semantic, semantic_json
 from learndock.rkme.specification import Specification
 
 SHIM = Path(__file__).parents[2] / "learndock" / "sandbox" / "guest" / "shim"
@@ -186,3 +188,40 @@ def test_parts_that_do_not_fit_leave_no_package(tmp_path: Path) -> None:
         build_package(path, model=LinearRegression().fit(X, X[:, 0]), semantic=wide, specification=SPECIFICATION)
     assert caught.value.reason is Reason.SPECIFICATION_INVALID
     assert not path.exists()
+
+
+def test_an_input_that_was_left_out_comes_from_the_specification(tmp_path: Path) -> None:
+    left_out = replace(semantic("Regression", 1), input=None)
+    named = SPECIFICATION.with_input(FeatureSpace(3, {0: "rain [mm]", 2: "x" * 2000}))
+    model = LinearRegression().fit(X, X[:, 0])
+    for specification, texts in ((SPECIFICATION, {}), (named, {0: "rain [mm]", 2: "x" * 1000})):
+        path = tmp_path / "p.zip"
+        build_package(path, model=model, semantic=left_out, specification=specification)
+        packed = inspect_package(path).semantic
+        assert packed is not None
+        assert packed.input == FeatureSpace(3, texts)
+
+
+def test_an_input_of_the_owners_stays(tmp_path: Path) -> None:
+    own = replace(semantic("Regression", 1), input=FeatureSpace(3, {0: "mine"}))
+    named = SPECIFICATION.with_input(FeatureSpace(3, {0: "rain [mm]"}))
+    build_package(tmp_path / "p.zip", model=LinearRegression().fit(X, X[:, 0]), semantic=own, specification=named)
+    packed = inspect_package(tmp_path / "p.zip").semantic
+    assert packed is not None
+    assert packed.input == own.input
+
+
+def test_a_semantic_file_is_completed_from_the_package(tmp_path: Path) -> None:
+    build_package(
+        tmp_path / "p.zip",
+        model=LinearRegression().fit(X, X[:, 0]),
+        semantic=semantic("Regression", 1),
+        specification=SPECIFICATION.with_input(FeatureSpace(3, {1: "wind"})),
+    )
+    (tmp_path / "s.json").write_bytes(semantic_json(replace(semantic("Regression", 1), input=None)))
+    read = read_semantic(tmp_path / "s.json", tmp_path / "p.zip")
+    assert read is not None
+    assert read.input == FeatureSpace(3, {1: "wind"})
+    alone = read_semantic(tmp_path / "s.json")
+    assert alone is not None
+    assert alone.input is None
