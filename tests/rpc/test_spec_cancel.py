@@ -17,8 +17,8 @@ from services.spec.config import Settings
 from services.spec.wiring import build
 from tests.support.serving import SERVICE_TOKEN, serve
 
-# Far less than a thousand rounds with so many rows and atoms take.
-PATIENCE = 40.0
+# Far less than 500 rounds with so many rows and atoms take: about 40 on a quiet machine.
+PATIENCE = 15.0
 ROWS = np.random.default_rng(0).normal(size=(16_000, 40))
 
 

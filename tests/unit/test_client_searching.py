@@ -13,6 +13,7 @@ from learndock.learnware import SemanticFilter
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1 import search_service_pb2_grpc
 from learndock.wire import specification_from_message
+from learndock.wire_private import private_from_message
 from tests.support.bare_server import bare_server, registered
 
 
@@ -24,7 +25,11 @@ class Search(search_service_pb2_grpc.SearchServiceServicer):
 
     def Search(self, request: pb.SearchRequest, context: grpc.ServicerContext) -> pb.SearchResponse:
         self.asked.append(request)
-        return pb.SearchResponse(singles=[pb.SingleResult(learnware_id="00000001")] if len(self.asked) >= 3 else [])
+        remark = "by estimates" if request.HasField("private_specification") else ""
+        return pb.SearchResponse(
+            certificate=pb.Certificate(remark=remark),
+            singles=[pb.SingleResult(learnware_id="00000001")] if len(self.asked) >= 3 else [],
+        )
 
 
 @pytest.fixture
@@ -57,6 +62,17 @@ def test_everything_that_is_asked_is_sent(dock: learndock.Dock, search: Search) 
     assert (asked.filter.text, list(asked.filter.tasks)) == ("red wine", ["Regression"])
     assert (asked.top_k, asked.max_mixture_members, asked.mode) == (3, 1, pb.SEARCH_MODE_EXHAUSTIVE)
     assert (list(asked.exclude_learnware_ids), asked.min_sequence, asked.max_scored) == (["00000009"], 12, 100)
+
+
+def test_a_private_task_goes_into_a_field_of_its_own(dock: learndock.Dock, search: Search) -> None:
+    rows = np.random.default_rng(0).normal(size=(500, 2))
+    task = learndock.specify_privately(rows, epsilon=2.0, delta=1e-4, ranges=[(-4, 4)] * 2)
+    found = dock.search(task)
+    asked = search.asked[0]
+    assert not asked.HasField("specification")
+    np.testing.assert_array_equal(private_from_message(asked.private_specification).mean, task.mean)
+    assert found.certificate.remark == "by estimates"
+    assert "by estimates" in repr(found)
 
 
 def test_without_a_specification_none_is_sent(dock: learndock.Dock, search: Search) -> None:
