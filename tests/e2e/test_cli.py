@@ -90,6 +90,14 @@ def test_the_story_from_a_shell(shell: Shell, tmp_path: Path) -> None:
         found = shell.json("search", *words, "--task", "Classification")
         assert [single["learnware_id"] for single in found["singles"]] == [learnware_id]
 
+    (tmp_path / "ranges.json").write_text(json.dumps([[0, 16]] * 64))
+    private = ["--epsilon", "1", "--delta", "1e-5", "--ranges", tmp_path / "ranges.json"]
+    shell.run("specify", tmp_path / "X.npy", *private, "--out", tmp_path / "private.json")
+    found = shell.json("search", "--specification", tmp_path / "private.json")
+    assert [single["learnware_id"] for single in found["singles"]] == [learnware_id]
+    assert "differentially private" in found["certificate"]["remark"]
+    assert "differentially private" in shell.run("search", "--specification", tmp_path / "private.json")
+
     for more in ([learnware_id], ["--search-data", tmp_path / "X.npy"], [learnware_id, "--local"]):
         out = tmp_path / "y.npy"
         shell.run("reuse", *more, "--data", tmp_path / "X.npy", "--out", out)
