@@ -13,6 +13,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from learndock.rkme.graphics_card import DeviceMoments, card_for
 from learndock.rkme.kernel import squared_distances
 from learndock.rkme.objective import EmbeddingObjective, Float32Rows
 
@@ -40,11 +41,15 @@ class Reduction:
         Rounds of L-BFGS.
     on_round
         Called after each round with the share done; may raise to stop.
+    device
+        Where kernel values are summed, by torch's name; None for a graphics card where the work is worth it, else
+        the processor.
     """
 
     gamma: float
     iterations: int
     on_round: Callable[[float], None] = lambda share: None
+    device: str | None = None
 
     def reduce(self, rows: Float32Rows, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
         """Atoms, float64 [K, d] with K <= count, each the nearest one of at least 5 rows.
@@ -62,7 +67,9 @@ class Reduction:
             Source of the start.
         """
         atoms, weights = _kmeans(rows[:_KMEANS_ROWS], count, generator)
-        atoms = self._descend(EmbeddingObjective(rows, self.gamma), atoms, weights)
+        card = self.device or card_for(rows, count)
+        moments = DeviceMoments(rows, self.gamma, card) if card else None
+        atoms = self._descend(EmbeddingObjective(rows, self.gamma, moments), atoms, weights)
         return atoms[crowded(squared_distances(atoms, rows))]
 
     def _descend(
