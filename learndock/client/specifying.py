@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from learndock.errors import InvalidInput, Reason
 from learndock.learnware import FeatureSpace, Modality
 from learndock.rkme.columns import PLAIN, TableSchema
 from learndock.rkme.gaussian_mechanism import PrivacyBudget
@@ -32,7 +33,7 @@ def silent(stage: str, share: float) -> None:
 def specify(
     data: ArrayLike | Items | str | PathLike[str],
     *,
-    modality: Modality = Modality.TABLE,
+    modality: Modality | str = Modality.TABLE,
     encoder: str = "",
     atom_count: int | None = None,
     iterations: int = 30,
@@ -50,7 +51,7 @@ def specify(
         A table: rows [n, d], a data frame, an Arrow table, or the path of a .csv, .parquet, .npy or .npz file. Images
         and texts: an array, a list, or the path of a file or folder.
     modality
-        What the data is.
+        What the data is: "table", "image" or "text".
     encoder
         Name of the encoder of images or texts; empty for the usual one of the modality.
     atom_count, iterations, seed, allow_few_rows
@@ -77,9 +78,18 @@ def specify(
     from learndock.rkme.fit import BuildOptions  # imports torch
 
     options = BuildOptions(atom_count, iterations, seed, allow_few_rows)
-    if modality is Modality.TABLE:
+    kind = _modality(modality)
+    if kind is Modality.TABLE:
         return _specify_table(data, options, schema, input_space, progress)
-    return _specify_items(data, modality, encoder, options, progress)  # type: ignore[arg-type]  # the encoder checks
+    return _specify_items(data, kind, encoder, options, progress)  # type: ignore[arg-type]  # the encoder checks
+
+
+def _modality(word: str) -> Modality:
+    try:
+        return Modality(word.upper())
+    except ValueError:
+        known = ", ".join(each.lower() for each in Modality)
+        raise InvalidInput(Reason.FIELD_INVALID, f"{word!r} is none of {known}.", field="modality") from None
 
 
 def _specify_table(
