@@ -9,9 +9,9 @@ import threading
 from learndock.errors import LearndockError
 from learndock.reuse.prediction import one_line
 from learndock.reuse.strategy import Strategy
+from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from services.reuse import store
-from services.reuse.changes import Changes
 from services.reuse.live import LiveReusers
 from services.reuse.record import NOTHING_LEARNT, Learnt, ReuserRecord, ReuserState
 from services.reuse.warm_models import WarmModel

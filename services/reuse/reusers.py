@@ -16,10 +16,10 @@ from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.strategy import Strategy
 from learndock.serving import caller
+from learndock.serving.changes import Changes
 from learndock.serving.sql import Database, now
 from services.reuse import store
 from services.reuse.access import Access
-from services.reuse.changes import Changes
 from services.reuse.live import LiveReusers
 from services.reuse.record import MemberRecord, ReuserRecord, ReuserState
 

@@ -12,13 +12,13 @@ from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import MIB, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.serving.application import Application, Servicer
+from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
 from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import reuse_service_pb2_grpc as rpc
 from services.reuse.access import Access
 from services.reuse.catalogue import Catalogue, Downloads
-from services.reuse.changes import Changes
 from services.reuse.config import Settings
 from services.reuse.creation import Creation
 from services.reuse.expiry import Expiry

@@ -10,12 +10,12 @@ from tenacity.nap import sleep_using_event
 
 from learndock.calls import ResponseStream
 from learndock.errors import LearndockError, OutOfRange
+from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.wire import learnware_from_message, version_from_message
 from services.validator import queue, store
 from services.validator.catalogue import Catalogue, subject_of
-from services.validator.changes import Changes
 
 _log = logging.getLogger(__name__)
 

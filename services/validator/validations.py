@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from learndock.account import Principal, Role
 from learndock.errors import FailedPrecondition, InvalidInput, NotFound, PermissionDenied, Reason
 from learndock.serving import caller
+from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens, page_size
 from learndock.serving.sql import Database
 from services.validator import queue, store
 from services.validator.catalogue import CallersCatalogue, Catalogue, subject_of
-from services.validator.changes import Changes
 from services.validator.models import ValidationRow
 from services.validator.record import Validation, ValidationState
 

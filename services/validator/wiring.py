@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from learndock.serving.application import Application, Servicer
+from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
 from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import validator_service_pb2_grpc as rpc
 from services.validator.catalogue import CallersCatalogue, Catalogue
-from services.validator.changes import Changes
 from services.validator.config import Settings
 from services.validator.dry_runs import DryRuns
 from services.validator.follower import Follower

@@ -11,10 +11,10 @@ import uuid
 from learndock.errors import Aborted, Cancelled, FailedPrecondition, Internal, LearndockError, NotFound, Unavailable
 from learndock.learnware import VersionState
 from learndock.sandbox.owner import is_dead, own_mark
+from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from services.validator import queue
 from services.validator.catalogue import Catalogue
-from services.validator.changes import Changes
 from services.validator.examination import Examination, Findings
 from services.validator.heartbeat import Heartbeat
 from services.validator.record import Lease, ValidationState

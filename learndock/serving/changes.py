@@ -1,4 +1,4 @@
-"""Wakes those who wait for a reuser to change."""
+"""Wakes those who wait: watchers for a resource to change, workers for work."""
 
 from __future__ import annotations
 
