@@ -24,6 +24,8 @@ _KMEANS_ROWS = 4096
 _KMEANS_ROUNDS = 20
 # Logits move this much slower than atoms: measured, it halves the discrepancy after 30 rounds.
 _LOGIT_SCALE = 0.3
+# Descent ends early once a round lowers the squared MMD by less than this: far below the discrepancies of interest.
+_CONVERGED = 1e-9
 # Corrections that L-BFGS keeps, and the numbers that they may take (1 GiB).
 _CORRECTIONS = 30
 _CORRECTION_NUMBERS = 2**26
@@ -91,7 +93,7 @@ class Reduction:
 
         start = np.concatenate([atoms.ravel(), np.log(weights) / _LOGIT_SCALE])
         corrections = max(3, min(_CORRECTIONS, _CORRECTION_NUMBERS // start.size))
-        options = {"maxiter": self.iterations, "ftol": 0.0, "gtol": 0.0, "maxcor": corrections}
+        options = {"maxiter": self.iterations, "ftol": _CONVERGED, "gtol": 0.0, "maxcor": corrections}
         found = minimize(evaluate, start, jac=True, method="L-BFGS-B", callback=after_round, options=options)
         return np.asarray(found.x[:size].reshape(shape))
 

@@ -236,3 +236,15 @@ def test_progress_is_told_and_may_stop_the_build() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         build_specification(NORMAL, progress=stop)
+
+
+def test_the_descent_ends_early_when_nothing_is_left_to_gain() -> None:
+    rounds: list[float] = []
+
+    def progress(stage: str, share: float) -> None:
+        if stage == "reduce":
+            rounds.append(share)
+
+    rows = np.random.default_rng(0).normal(size=(3000, 2))
+    build_specification(rows, options=BuildOptions(atom_count=8, iterations=500), progress=progress)
+    assert 0 < len(rounds) < 400
