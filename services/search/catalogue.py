@@ -92,6 +92,10 @@ class Shelf:
             lambda owner: owner is None or caller.may_see(str(owner), private=True)
         )
 
+    def alike(self, entry: Entry) -> Bitmap:
+        """The learnwares whose answers can be mixed with those of `entry`."""
+        return self.facets["answer"].where(frozenset([entry.answer]).__contains__)
+
     def admitted(self, admission: Admission) -> Bitmap:
         """The learnwares that the caller may know of and that the filter admits."""
         filter_ = admission.filter
@@ -148,6 +152,7 @@ _FACETS: Mapping[str, Callable[[Entry], Hashable]] = {
     "license": lambda entry: entry.learnware.semantic_specification.license,
     "scenario": lambda entry: entry.learnware.semantic_specification.scenarios,
     "format_class": _format_class,
+    "answer": lambda entry: entry.answer,
 }
 
 

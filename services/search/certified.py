@@ -112,6 +112,12 @@ class Candidates:
         """Number of admitted learnwares."""
         return int(np.count_nonzero(self.in_large) + np.count_nonzero(self.in_small))
 
+    def alike(self, placed: Placed) -> Candidates:
+        """Those whose answers can be mixed with those of one."""
+        large, small = self.island.large.shelf, self.island.small.shelf
+        entry = placed.entry
+        return Candidates(self.island, self.in_large & large.alike(entry), self.in_small & small.alike(entry))
+
     def all(self) -> list[Placed]:
         """All admitted learnwares."""
         large, small = self.island.large.learnwares, self.island.small.learnwares

@@ -46,6 +46,14 @@ class Entry:
         return self.learnware.visibility is Visibility.PRIVATE
 
     @property
+    def answer(self) -> tuple[str, int | None]:
+        """What it answers with: its task and number of outputs, which is None for classes, since these are aligned."""
+        semantic = self.learnware.semantic_specification
+        if semantic.task == "Classification" or semantic.output is None:
+            return semantic.task, None
+        return semantic.task, semantic.output.dimension
+
+    @property
     def island(self) -> IslandKey | None:
         """Where it can be compared."""
         return self.specification.key if self.specification is not None else None

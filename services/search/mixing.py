@@ -60,6 +60,8 @@ class Blend:
 def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, max_members: int) -> Blend | None:
     """The mixture of admitted learnwares to offer beside the best single, if one helps.
 
+    Its members answer as the best single does: a class and a number cannot be mixed.
+
     Parameters
     ----------
     candidates
@@ -74,7 +76,7 @@ def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, 
     best = scored[0]
     if max_members < 2 or candidates.count < 2 or not _helps(0.0, task, best):
         return None
-    pool, nearest_possible = _pool(candidates, task, scored)
+    pool, nearest_possible = _pool(candidates.alike(best.placed), task, scored)
     if not _helps(max(0.0, nearest_possible - ROUGH), task, best):
         return None
     blend = _blend(_promising(pool, task, max_members), task, best, max_members)
@@ -87,7 +89,8 @@ def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> tuple
     The nearest come first, then in rounds those that add what mixtures of the former lack. Projected on the landmarks,
     nothing is farther apart than it is, so the best mixture of the projections bounds all mixtures.
     """
-    pool = [one.placed for one in scored[:_NEAREST]]
+    nearest = [one.placed for one in scored[:_NEAREST]]
+    pool = [one for one in nearest if one.entry.answer == nearest[0].entry.answer]
     for _ in range(_ROUNDS):
         direction = residual(_embeddings(pool), task.row[:-1])
         known = {placed.entry.learnware_id for placed in pool}
