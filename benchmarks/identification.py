@@ -95,7 +95,7 @@ def _dock() -> Iterator[learndock.Dock]:
 
 
 def submit(dock: learndock.Dock, directory: Path, learnwares: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Submit packages and wait until each is verified.
+    """Submit packages and wait until each is verified and searchable.
 
     Returns
     -------
@@ -119,6 +119,8 @@ def submit(dock: learndock.Dock, directory: Path, learnwares: Sequence[Mapping[s
     refused = [f"{name}: {validation.reason}" for name, validation in validations.items() if not validation.passed]
     if refused:
         raise SystemExit("Not verified:\n" + "\n".join(refused))
+    for learnware_id in names:
+        dock.wait_until_searchable(learnware_id)
     return names
 
 
@@ -130,7 +132,8 @@ def play(dock: learndock.Dock, directory: Path, task: Mapping[str, Any], names: 
     result = dock.search(specification, filter=_filter(task["semantic_specification"]))
     scores = {name: score for name, score in task["scores"].items() if score is not None}
     best = max(scores.values())
-    answers = [scores[names[single.learnware_id]] for single in result.singles]
+    # A learnware without a measured score cannot serve the task: as an answer it is as bad as the worst.
+    answers = [scores.get(names[single.learnware_id], min(scores.values())) for single in result.singles]
     predicted = {
         strategy: METRICS[task["metric"]](truth, predict(dock, result, rows, strategy)) for strategy in STRATEGIES
     }

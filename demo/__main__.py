@@ -68,6 +68,8 @@ def tell(dock: learndock.Dock, folder: Path, console: Console) -> list[Outcome]:
         ids = [dock.submit(package).learnware_id for package in along(packages, "... submit the packages   ")]
         validations = [dock.wait_until_validated(one) for one in along(ids, "The dock validates them   ")]
         _require_verified(owners, validations)
+        for learnware_id in ids:
+            dock.wait_until_searchable(learnware_id)
         return [play(user, dock, owners) for user in along(users(), "Users search and reuse    ")]
 
 
