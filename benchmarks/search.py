@@ -34,7 +34,6 @@ from learndock.wire import specification_to_message
 
 DIMENSION, ATOMS = 30, 100
 SIZES = (1_000, 3_000, 10_000, 100_000, 1_000_000)
-BESIDE_REFERENCE = 3_000
 CALLERS, AT_ONCE = 16, 100_000
 TASKS = 40
 # Learnwares applied between two publications, as when a dock follows its catalogue.

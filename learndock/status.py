@@ -108,9 +108,5 @@ def _reason(word: str) -> Reason:
         return Reason.INTERNAL
 
 
-def _code(error: LearndockError) -> grpc.StatusCode:
-    return next(CODES[error_class] for error_class in type(error).__mro__ if error_class in CODES)
-
-
 def _number(code: grpc.StatusCode) -> int:
     return int(code_pb2.Code.Value(code.name))

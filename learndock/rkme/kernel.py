@@ -14,8 +14,6 @@ from learndock.errors import InvalidInput, Reason
 
 Rows = NDArray[np.floating]
 
-# Rows compared at a time: a block of 4096 x 4096 float64 distances takes 128 MiB.
-BLOCK_ROWS = 4096
 # A column whose spread is below this share of its magnitude is constant for float32.
 _CONSTANT = 1e-6
 # What normal data has between its quartiles, and between its 5 % and 95 % quantiles, in standard deviations.

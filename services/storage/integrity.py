@@ -70,13 +70,6 @@ class IntegrityCheck:
         for fault in self._faults(read_packages=read_packages):
             yield replace(fault, repaired=True) if repair and self._repair(fault) else fault
 
-    def scrub(self, sha256: str) -> bool:
-        """Read a package back; one that is damaged is put aside. Whether it was intact."""
-        intact = self._is_intact(sha256)
-        if not intact and self._blobs.stat(sha256) is not None:
-            self._blobs.quarantine(sha256)
-        return intact
-
     def _repair(self, fault: Fault) -> bool:
         if fault.invariant == "I2":
             return self._collection.remove(fault.subject)
