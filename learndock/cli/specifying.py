@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 import json as json_text
 from pathlib import Path
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,7 @@ from learndock.errors import InvalidInput, Reason
 from learndock.learnware import Modality
 from learndock.rkme.columns import PLAIN, TableSchema
 from learndock.rkme.private import PrivateSpecification
-from learndock.rkme.specification import Specification
+from learndock.rkme.specification import MAX_MEMBERSHIP_AUC, PrivacyReport, Specification
 
 # What each key of a schema file holds.
 _SCHEMA_KEYS: Mapping[str, Callable[[object], bool]] = {
@@ -112,6 +113,17 @@ def specify(
         )
     specifying.save(specification, out)
     _tell({"path": out, **facts_of(specification)}, json=json)
+    if specification.privacy is not None and specification.privacy.at_risk:
+        _warn_of_risk(specification.privacy)
+
+
+def _warn_of_risk(privacy: PrivacyReport) -> None:
+    print(
+        "Before you publish it: an attack tells rows that it was made of from others with an AUC of "
+        f"{privacy.membership_auc:.2f}; 0.50 gives nothing away, {MAX_MEMBERSHIP_AUC:.2f} is tolerated.\n"
+        "  Give more rows, or ask for fewer --atoms.",
+        file=sys.stderr,
+    )
 
 
 def _tell(facts: dict[str, object], *, json: bool) -> None:

@@ -126,5 +126,7 @@ def _model() -> _Model:
     tokenizer = module_of(EXTRA, "tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    network = module_of(EXTRA, "transformers").AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    transformers = module_of(EXTRA, "transformers")
+    transformers.logging.disable_progress_bar()  # its own bar runs through ours, even where no terminal is
+    network = transformers.AutoModel.from_pretrained(folder, local_files_only=True).eval()
     return _Model(tokenizer, network, network.config.hidden_size)

@@ -70,3 +70,11 @@ def test_pictures_of_the_reference_come_back_encoded(folder: Path) -> None:
     (folder / "r.json").write_text(json.dumps(document))
     found = specifying.load(folder / "r.json")
     assert (found.encoder, found.dimension, found.modality) == ("learndock/random-conv", 512, Modality.IMAGE)
+
+
+def test_a_summary_that_gives_rows_away_comes_with_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for name, shape, warned in (("wide", (60, 500), True), ("narrow", (2000, 2), False)):
+        np.save(folder / f"{name}.npy", rng.normal(size=shape))
+        assert execute(["specify", str(folder / f"{name}.npy"), "--out", str(folder / "s.json")]) == 0
+        assert ("Before you publish it" in capsys.readouterr().err) is warned
