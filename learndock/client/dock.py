@@ -15,18 +15,11 @@ from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
+from learndock.client.pages import Pages
 from learndock.client.result import Plan, Reusable, SearchResult, members_of, strategy_for
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
-from learndock.client.values import (
-    Finding,
-    NewToken,
-    PackageCheck,
-    SearchMode,
-    Strategy,
-    Summary,
-    Validation,
-)
+from learndock.client.values import Finding, NewToken, PackageCheck, SearchMode, Strategy, Summary, Validation
 from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
 from learndock.reuse.labels import Labelled
 from learndock.rkme.private import PrivateSpecification
@@ -72,12 +65,8 @@ class Dock:
         text = ",".join(f"{name}={where}" for name, where in by_service.items()) or str(address or "")
         known = credentials.resolve(text or None, token, str(ca_file) if ca_file else None)
         self.address = known.address
-        self._connection = Connection(
-            Addresses.parse(known.address),
-            known.token,
-            timeout=timeout,
-            ca_file=Path(known.ca_file) if known.ca_file else None,
-        )
+        authorities = Path(known.ca_file) if known.ca_file else None
+        self._connection = Connection(Addresses.parse(known.address), known.token, timeout=timeout, ca_file=authorities)
 
     # Learnwares
 
@@ -354,6 +343,11 @@ class Dock:
     def check_integrity(self, *, read_packages: bool = False, repair: bool = False) -> tuple[Finding, ...]:
         """What is wrong with catalogue, packages and index, put right if asked; empty when all is well; for admins."""
         return integrity.check_integrity(self._storage, self._search, read_packages=read_packages, repair=repair)
+
+    @property
+    def pages(self) -> Pages:
+        """Lists page by page, and what else a screen shows."""
+        return Pages(self._connection.channel)
 
     def close(self) -> None:
         """Close the connection."""
