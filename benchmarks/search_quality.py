@@ -21,6 +21,7 @@ from learndock.rkme.simplex import simplex_weights
 from learndock.rkme.specification import Specification
 from services.search import scoring
 from services.search.certified import Mode
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.scoring import Task
 from services.search.search import Answer, Question, search
@@ -50,7 +51,7 @@ def _index(folder: Path, families: Families, count: int) -> DockIndex:
 
 def _ask(index: DockIndex, task: Specification) -> Answer:
     question = Question(_USER, SemanticFilter(), task, 10, 5, Mode.CERTIFIED, frozenset(), None)
-    return search(index, question, None, time_left=lambda: math.inf, exhaustive_below=0)
+    return search(index, question, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
 
 
 def _four_part_tasks(index: DockIndex, families: Families, count: int) -> list[Specification]:

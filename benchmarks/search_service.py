@@ -14,6 +14,8 @@ from learndock.serving.peers import Peer
 from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from services.search.config import Settings
 from services.search.desk import SearchDesk
+from services.search.engines.local import LocalEngine
+from services.search.engines.port import ScoringEngine
 from services.search.follower import Follower
 from services.search.live import LiveIndex
 from services.search.packs import Pack
@@ -38,16 +40,17 @@ class Everybody:
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """An index that can be filled, and the pack where its specifications lie."""
+    """An index that can be filled, the pack where its specifications lie, and what scores them."""
 
     live: LiveIndex
     pack: Pack
+    engine: ScoringEngine
 
 
 def empty(folder: Path) -> Filled:
     """An index that knows nothing yet."""
-    pack = Pack.new(folder / "packs")
-    return Filled(LiveIndex(Words(folder / "words.sqlite"), pack), pack)
+    pack, engine = Pack.new(folder / "packs"), LocalEngine()
+    return Filled(LiveIndex(Words(folder / "words.sqlite"), pack, engine), pack, engine)
 
 
 @contextmanager
@@ -56,7 +59,7 @@ def served(filled: Filled, folder: Path) -> Iterator[str]:
     storage = Peer(_NOWHERE, "")
     snapshots = SnapshotFile(folder / "index.snapshot", folder / "packs")
     follower = Follower(filled.live, CatalogueSource(storage), snapshots, snapshot_seconds=3600.0)
-    servicer = SearchServicer(SearchDesk(filled.live, _EXHAUSTIVE_BELOW), follower)
+    servicer = SearchServicer(SearchDesk(filled.live, filled.engine, _EXHAUSTIVE_BELOW), follower)
     application = Application(
         "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
     )

@@ -13,6 +13,7 @@ from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, Ver
 from learndock.reuse.member import Member
 from learndock.rkme.specification import Specification
 from services.search.certified import Mode
+from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
 from services.search.packs import Pack
 from services.search.search import Answer, Question, search
@@ -30,7 +31,7 @@ class Market:
         # Kept as long as the market: the index maps files in it.
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
-        live = LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"))
+        live = LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"), LocalEngine())
         for number, (learnware_id, owner) in enumerate(self._owners.items(), start=1):
             change = Change(number, _learnware(learnware_id, owner), searchable=True, specification=owner.specification)
             live.apply(change)
@@ -39,7 +40,7 @@ class Market:
     def search(self, task: Specification, *, top_k: int) -> Answer:
         """The answer of the search service to a specification."""
         question = Question(USER, SemanticFilter(), task, top_k, 5, Mode.CERTIFIED, frozenset(), None)
-        return search(self._index, question, None, time_left=lambda: math.inf, exhaustive_below=0)
+        return search(self._index, question, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
 
     def singles(self, answer: Answer, count: int) -> list[Member]:
         """The nearest single learnwares, equally weighted."""

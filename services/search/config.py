@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -24,6 +25,7 @@ class Settings(ServiceSettings):
     snapshot_seconds: float = Field(
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
     )
+    engine: Literal["local"] = Field(default="local", description="What scores: local, in this process.")
     exhaustive_below: int = Field(
         default=100, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
     )

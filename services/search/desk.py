@@ -9,6 +9,7 @@ from learndock.account import Principal
 from learndock.errors import NotFound, Reason
 from learndock.serving import caller
 from services.search.catalogue import Admission
+from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
 from services.search.index import IslandIndex
 from services.search.live import LiveIndex
@@ -27,11 +28,14 @@ class SearchDesk:
     ----------
     live
         The index.
+    engine
+        What scores.
     exhaustive_below
         With fewer admitted learnwares, all are scored exactly.
     """
 
     live: LiveIndex
+    engine: ScoringEngine
     exhaustive_below: int
 
     def answer(self, question: Question, *, min_sequence: int) -> Answer:
@@ -47,7 +51,12 @@ class SearchDesk:
         wanted = question.filter.text.strip()
         worded = self.live.words.matching(wanted) if wanted else None
         return search(
-            index, question, worded, time_left=caller.remaining_seconds, exhaustive_below=self.exhaustive_below
+            index,
+            question,
+            worded,
+            engine=self.engine,
+            time_left=caller.remaining_seconds,
+            exhaustive_below=self.exhaustive_below,
         )
 
     def islands(self, principal: Principal) -> list[tuple[IslandIndex, int]]:

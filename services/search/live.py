@@ -12,6 +12,7 @@ from learndock.learnware import Learnware, VersionState
 from learndock.rkme.specification import Specification
 from services.search import growth
 from services.search.catalogue import Shelf
+from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
 from services.search.index import DockIndex, IslandIndex
 from services.search.island import IslandKey
@@ -77,13 +78,18 @@ class LiveIndex:
         Where the words of entries are kept.
     pack
         Where their specifications are kept.
+    engine
+        What scores; holds an index before searches see it.
     profile_numbers
         Number of the last profile of each island; new profiles get greater ones.
     """
 
-    def __init__(self, words: Words, pack: Pack, profile_numbers: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, words: Words, pack: Pack, engine: ScoringEngine, profile_numbers: Mapping[str, int] | None = None
+    ) -> None:
         self._words = words
         self._pack = pack
+        self._engine = engine
         self._profile_numbers = dict(profile_numbers or {})
         self._lock = threading.RLock()
         self._published = threading.Condition()
@@ -181,6 +187,7 @@ class LiveIndex:
         self._profile_numbers[key.island_id] = followed.profile.number
 
     def _swap(self, index: DockIndex) -> None:
+        self._engine.hold(index)
         with self._published:
             self._current = index
             self._published.notify_all()
@@ -222,7 +229,7 @@ class LiveIndex:
     def beginning(self) -> LiveIndex:
         """An empty index that can be filled and then adopted by this one."""
         with self._lock:
-            return LiveIndex(self._words, self._pack.beside(), self._profile_numbers)
+            return LiveIndex(self._words, self._pack.beside(), self._engine, self._profile_numbers)
 
     def adopt(self, fresh: LiveIndex, *, even_behind: bool) -> bool:
         """Take over what another index holds; tells whether that was done.

@@ -15,7 +15,8 @@ from learndock.rkme.specification import Specification
 from services.search import assessment
 from services.search.assessment import Advice
 from services.search.catalogue import Admission
-from services.search.certified import Budget, Candidates, Mode, Ranking, rank
+from services.search.certified import Budget, Candidates, Mode, Ranking
+from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
 from services.search.index import DockIndex, IslandIndex
 from services.search.island import IslandKey
@@ -101,6 +102,7 @@ def search(
     question: Question,
     worded: NDArray[np.int64] | None,
     *,
+    engine: ScoringEngine,
     time_left: Callable[[], float],
     exhaustive_below: int,
 ) -> Answer:
@@ -114,6 +116,8 @@ def search(
         What is asked.
     worded
         Entries that contain the filter's words; None where it has none.
+    engine
+        What scores.
     time_left
         Seconds until the caller stops waiting.
     exhaustive_below
@@ -132,7 +136,7 @@ def search(
     if question.specification is None:
         return _privately(index, question, candidates, budget)
     task = Task.under(island.profile, question.specification)
-    ranking = rank(
+    ranking = engine.rank(
         candidates, task, k=question.top_k, mode=question.mode, budget=budget, exhaustive_below=exhaustive_below
     )
     return _ranked(index, question, candidates, task, ranking, visible)

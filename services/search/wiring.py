@@ -7,6 +7,8 @@ from learndock.serving.peers import Peer
 from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from services.search.config import Settings
 from services.search.desk import SearchDesk
+from services.search.engines.local import LocalEngine
+from services.search.engines.port import ScoringEngine
 from services.search.follower import Follower
 from services.search.live import LiveIndex
 from services.search.packs import Pack, remove_other_packs
@@ -27,17 +29,19 @@ def build(settings: Settings) -> Application:
     saved = snapshots.load()
     pack = saved.pack if saved is not None else Pack.new(packs)
     remove_other_packs(pack)
-    live = LiveIndex(words, pack)
+    engine = _engine(settings)
+    live = LiveIndex(words, pack, engine)
     if saved is not None:
         live.restore(saved)
     storage = Peer(settings.storage_address, settings.secret)
     follower = Follower(live, CatalogueSource(storage), snapshots, snapshot_seconds=settings.snapshot_seconds)
-    desk = SearchDesk(live, exhaustive_below=settings.exhaustive_below)
+    desk = SearchDesk(live, engine, exhaustive_below=settings.exhaustive_below)
 
     def close() -> None:
         storage.close()
         words.close()
         live.close()
+        engine.close()
 
     return Application(
         name="search",
@@ -48,3 +52,9 @@ def build(settings: Settings) -> Application:
         close=close,
         max_message_bytes=MAX_MESSAGE_BYTES,
     )
+
+
+def _engine(settings: Settings) -> ScoringEngine:
+    match settings.engine:
+        case "local":
+            return LocalEngine()

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
 from services.search.search import search
 from services.search.snapshot import SnapshotFile
@@ -84,7 +85,7 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path, seconds: float) ->
     undisturbed.publish()
     asked = question(specification(np.random.default_rng(10**6)), top_k=100)
     answers = [
-        search(index, asked, None, time_left=lambda: math.inf, exhaustive_below=0)
+        search(index, asked, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
         for index in (live.current, undisturbed.current)
     ]
     killed, expected = ([single.entry.learnware_id for single in answer.singles] for answer in answers)

@@ -19,6 +19,7 @@ from learndock.learnware import (
 )
 from learndock.rkme.specification import Specification
 from services.search.certified import Mode
+from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
 from services.search.packs import Pack
 from services.search.search import Question
@@ -66,7 +67,7 @@ def specification(generator: np.random.Generator, *, dimension: int = 2, atoms: 
 
 def empty_index(folder: Path) -> LiveIndex:
     """An index that knows nothing."""
-    return LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"))
+    return LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"), LocalEngine())
 
 
 def filled_index(folder: Path, specifications: list[Specification]) -> LiveIndex:

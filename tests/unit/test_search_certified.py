@@ -15,6 +15,7 @@ from learndock.rkme.specification import Specification
 from services.search.bank import Bank
 from services.search.catalogue import Admission
 from services.search.certified import Mode
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.live import Change
 from services.search.profile import Profile
@@ -92,7 +93,7 @@ class Dock:
 def ask(
     index: DockIndex, asked: Question, exhaustive_below: int = 0, time_left: Callable[[], float] = lambda: math.inf
 ) -> Answer:
-    return search(index, asked, None, time_left=time_left, exhaustive_below=exhaustive_below)
+    return search(index, asked, None, engine=LocalEngine(), time_left=time_left, exhaustive_below=exhaustive_below)
 
 
 def found(answer: Answer) -> list[str]:

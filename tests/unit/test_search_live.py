@@ -15,6 +15,7 @@ from learndock.errors import FailedPrecondition, Reason
 from learndock.learnware import Learnware, VersionState
 from learndock.rkme.specification import Specification
 from services.search import growth
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.live import Change, LiveIndex, is_searchable
 from services.search.search import Answer, search
@@ -30,7 +31,9 @@ def entries(live: LiveIndex) -> list[tuple[str, int]]:
 
 
 def ask(index: DockIndex, task: Specification | None, **more: object) -> Answer:
-    return search(index, question(task, **more), None, time_left=lambda: math.inf, exhaustive_below=2000)
+    return search(
+        index, question(task, **more), None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=2000
+    )
 
 
 @pytest.mark.parametrize(

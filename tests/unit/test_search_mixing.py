@@ -14,6 +14,7 @@ import pytest
 from learndock.rkme.simplex import simplex_weights
 from learndock.rkme.specification import Fidelity, Specification
 from services.search import scoring
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.live import Change
 from services.search.mixing import LEAST_GAIN, LEAST_SHARE
@@ -41,7 +42,14 @@ def together(parts: Sequence[Specification], shares: Sequence[float]) -> Specifi
 
 
 def ask(index: DockIndex, task: Specification, members: int = 5) -> Answer:
-    return search(index, question(task, members=members), None, time_left=lambda: math.inf, exhaustive_below=0)
+    return search(
+        index,
+        question(task, members=members),
+        None,
+        engine=LocalEngine(),
+        time_left=lambda: math.inf,
+        exhaustive_below=0,
+    )
 
 
 def members(answer: Answer) -> set[int]:

@@ -14,6 +14,7 @@ from learndock.rkme.private import PrivateSpecification, specify_privately
 from learndock.rkme.random_features import FeatureMap
 from learndock.rkme.specification import Specification
 from services.search.assessment import Advice
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.search import Answer, search
 from tests.support.search import filled_index, question
@@ -36,7 +37,7 @@ def release(center: np.ndarray, rows: int = 10_000, seed: int = 2) -> PrivateSpe
 
 def ask(index: DockIndex, task: PrivateSpecification, *, seconds: float = 60.0, **asked: object) -> Answer:
     wanted = replace(question(None, members=5, **asked), private=task)
-    return search(index, wanted, None, time_left=lambda: seconds, exhaustive_below=100)
+    return search(index, wanted, None, engine=LocalEngine(), time_left=lambda: seconds, exhaustive_below=100)
 
 
 def test_the_nearest_of_many_comes_first(index: DockIndex) -> None:

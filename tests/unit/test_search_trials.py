@@ -12,6 +12,7 @@ from learndock.account import Principal, Role
 from learndock.learnware import Learnware, SemanticFilter
 from learndock.rkme.specification import Specification
 from services.search.certified import Mode
+from services.search.engines.local import LocalEngine
 from services.search.live import Change
 from services.search.profile import Profile
 from services.search.scoring import DECIMALS
@@ -100,7 +101,7 @@ def test_certified_answers_are_those_of_the_definition(tmp_path: Path, monkeypat
             sequence += 1
             live.apply(disturb(truth, generator, sequence))
         index, asked = live.publish(), random_question(generator)
-        answer = search(index, asked, None, time_left=lambda: math.inf, exhaustive_below=0)
+        answer = search(index, asked, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
         exact = distances(index.islands["table-d2"].profile, truth, asked.specification)
         wanted = sorted(
             (round(max(0.0, exact[made.learnware_id]), DECIMALS), made.learnware_id)

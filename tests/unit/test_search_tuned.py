@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from learndock.rkme.specification import MAX_MAGNITUDE, Fidelity, Specification
+from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.search import search
 from tests.support.search import filled_index, question
@@ -52,7 +53,12 @@ TUNED: dict[str, Tuning] = {
 
 def answers(index: DockIndex, task: Specification) -> list[tuple[int, float]]:
     found = search(
-        index, question(task, top_k=30, members=1), None, time_left=lambda: math.inf, exhaustive_below=0
+        index,
+        question(task, top_k=30, members=1),
+        None,
+        engine=LocalEngine(),
+        time_left=lambda: math.inf,
+        exhaustive_below=0,
     ).singles
     return [(int(single.entry.learnware_id), single.mmd2) for single in found]
 

@@ -1,0 +1,1 @@
+"""What scores the learnwares of islands: one port, and what implements it."""

@@ -1,0 +1,24 @@
+"""The engine in this process."""
+
+from __future__ import annotations
+
+from services.search import certified
+from services.search.certified import Budget, Candidates, Mode, Ranking
+from services.search.index import DockIndex
+from services.search.scoring import Task
+
+
+class LocalEngine:
+    """Scores on the processor, in the thread that asks, what the index itself holds."""
+
+    def hold(self, index: DockIndex) -> None:
+        """Nothing is to be done: an index holds its banks."""
+
+    def rank(
+        self, candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budget, exhaustive_below: int
+    ) -> Ranking:
+        """The k candidates that are nearest to a task; see `certified.rank`."""
+        return certified.rank(candidates, task, k=k, mode=mode, budget=budget, exhaustive_below=exhaustive_below)
+
+    def close(self) -> None:
+        """Nothing is held."""
