@@ -19,15 +19,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here and say why; in CI a missing Docker engine is a failure."""
     if item.get_closest_marker("shared") and not SHARED_DATA.is_dir():
         pytest.skip(f"the evaluation data is not at {SHARED_DATA}")
-    if item.get_closest_marker("docker") and not _engine_answers():
-        if os.environ.get("CI"):
-            pytest.fail("no Docker engine answers, and CI must have one", pytrace=False)
-        pytest.skip("no Docker engine answers")
+    if item.get_closest_marker("docker") and not _runtimes():
+        _miss("no Docker engine answers")
+    if item.get_closest_marker("gvisor") and "runsc" not in _runtimes():
+        _miss("no Docker engine knows gVisor's runtime (deploy/docker/gvisor-runtime.sh)")
+
+
+def _miss(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}, and CI must have one", pytrace=False)
+    pytest.skip(what)
 
 
 @cache
-def _engine_answers() -> bool:
+def _runtimes() -> frozenset[str]:
+    """Runtimes of the Docker engine, none where no engine answers."""
+    command = ["docker", "info", "--format", "{{range $name, $_ := .Runtimes}}{{$name}} {{end}}"]
     try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=30).returncode == 0
+        return frozenset(subprocess.run(command, capture_output=True, text=True, timeout=30).stdout.split())
     except (FileNotFoundError, subprocess.TimeoutExpired):
-        return False
+        return frozenset()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from learndock.errors import FailedPrecondition, Reason
 from learndock.sandbox.executor import Executor
 
-AUTO, DOCKER, BUBBLEWRAP = "auto", "docker", "bubblewrap"
+AUTO, DOCKER, GVISOR, BUBBLEWRAP = "auto", "docker", "gvisor", "bubblewrap"
 
 
 def choose_executor(preference: str = AUTO) -> Executor:
@@ -16,7 +16,7 @@ def choose_executor(preference: str = AUTO) -> Executor:
     Parameters
     ----------
     preference
-        `auto`, `docker` or `bubblewrap`.
+        `auto`, or one by its name: `docker`, `gvisor` or `bubblewrap`.
 
     Raises
     ------
@@ -37,6 +37,10 @@ def _candidates(preference: str) -> Iterator[Executor]:
         from learndock.sandbox.docker import DockerExecutor
 
         yield DockerExecutor()
+    if preference == GVISOR:
+        from learndock.sandbox.docker import GVISOR_RUNTIME, DockerExecutor
+
+        yield DockerExecutor(runtime=GVISOR_RUNTIME)
     if preference in (AUTO, BUBBLEWRAP):
         from learndock.sandbox.bubblewrap import BubblewrapExecutor
 

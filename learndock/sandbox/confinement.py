@@ -35,7 +35,9 @@ ENVIRONMENT = {
 _ADDRESS_SPACE_ALLOWANCE = 8 * GIB
 
 
-def confined(command: Sequence[str], python: str, limits: Limits, *, count_processes: bool = True) -> list[str]:
+def confined(
+    command: Sequence[str], python: str, limits: Limits, *, without: frozenset[str] = frozenset()
+) -> list[str]:
     """The command that confines itself inside the sandbox and then becomes `command`.
 
     Parameters
@@ -46,12 +48,10 @@ def confined(command: Sequence[str], python: str, limits: Limits, *, count_proce
         Path of Python inside the sandbox.
     limits
         What each process may use.
-    count_processes
-        Whether the kernel is to bound the user's processes.
+    without
+        Limits of single processes that this kernel does not know, or that the executor holds in another way.
     """
-    rlimits = _rlimits(limits)
-    if count_processes:
-        rlimits["NPROC"] = limits.pids
+    rlimits = {name: value for name, value in _rlimits(limits).items() if name not in without}
     settings = {"user": USER, "rlimits": rlimits}
     return [python, "-I", "-S", "-B", f"{GUEST_MOUNT.target}/confine.py", json.dumps(settings), *command]
 
@@ -65,6 +65,7 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
         "NOFILE": limits.open_files,
+        "NPROC": limits.pids,
     }
     if limits.cpu_seconds is not None:
         rlimits["CPU"] = limits.cpu_seconds

@@ -27,6 +27,7 @@ from learndock.sandbox.owner import is_dead, own_mark
 from learndock.sandbox.streams import DuplexStream, LogTail, wait_for
 
 DEFAULT_IMAGE = "learndock/sandbox:latest"
+GVISOR_RUNTIME = "runsc"
 
 _LABEL, _OWNER, _DEADLINE = "learndock.sandbox", "learndock.owner", "learndock.deadline"
 _PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -34,9 +35,15 @@ _SHARED_MEMORY_BYTES = 64 * MIB
 _ENGINE_SECONDS = 60
 _PROBE_SECONDS = 30
 _GRACE_SECONDS = 10.0
+_KILLED_STATUS = 128 + 9
+_OOM_NEWS_SECONDS = (0.0, 0.1, 0.2, 0.4)
 _CHUNK = 64 * 1024
 _STDOUT, _STDERR = 1, 2
-_GVISOR, _GVISOR_PIDS = "runsc", 256
+# The engine counts processes by container; the kernel would count them for all containers' common user.
+_COUNTED_BY_THE_ENGINE = frozenset({"NPROC"})
+# gVisor has no message queues, and its own threads are counted with the sandbox's.
+_UNKNOWN_TO_GVISOR = frozenset({"MSGQUEUE"})
+_GVISOR_PIDS = 256
 
 
 class DockerExecutor:
@@ -50,12 +57,20 @@ class DockerExecutor:
         Runtime of the engine: `runc`, or `runsc` (gVisor) where it is registered; empty for the engine's default.
     """
 
-    name = "docker"
     python = "/usr/bin/python3"
 
     def __init__(self, image: str = DEFAULT_IMAGE, runtime: str = "") -> None:
         self._image = image
         self._runtime = runtime
+
+    @property
+    def name(self) -> str:
+        """`docker`, or `gvisor` where its kernel stands between the sandbox and the machine's."""
+        return "gvisor" if self._is_gvisor else "docker"
+
+    @property
+    def _is_gvisor(self) -> bool:
+        return self._runtime == GVISOR_RUNTIME
 
     def available(self) -> str | None:
         """None when a sandbox can be started here, otherwise why not."""
@@ -92,11 +107,11 @@ class DockerExecutor:
     def _command(self, command: Sequence[str], limits: Limits) -> list[str]:
         # Ends it when this program no longer can, being dead.
         last_resort = ["/usr/bin/timeout", "--signal=KILL", f"{limits.wall_seconds + _GRACE_SECONDS:.0f}"]
-        # The engine counts processes by container; the kernel would count them for all containers' common user.
-        return [*last_resort, *confined(command, self.python, limits, count_processes=False)]
+        without = _COUNTED_BY_THE_ENGINE | (_UNKNOWN_TO_GVISOR if self._is_gvisor else frozenset())
+        return [*last_resort, *confined(command, self.python, limits, without=without)]
 
     def _options(self, mounts: Sequence[Mount], limits: Limits) -> dict[str, Any]:
-        pids = max(limits.pids, _GVISOR_PIDS) if self._runtime == _GVISOR else limits.pids
+        pids = max(limits.pids, _GVISOR_PIDS) if self._is_gvisor else limits.pids
         return {
             "cap_drop": ["ALL"],
             "environment": ENVIRONMENT,
@@ -194,7 +209,7 @@ class DockerProcess:
             try:
                 status = int(self._container.wait(timeout=timeout)["StatusCode"])
             except NotFound:
-                status = 128 + 9
+                status = _KILLED_STATUS
             except requests.RequestException:  # the SDK's way to tell that time is up
                 raise TimeoutError from None
             self._reader.join(timeout=1)
@@ -205,18 +220,23 @@ class DockerProcess:
     def _close(self, status: int) -> None:
         with self._lock:
             if self._exit is None:
-                self._exit = Exit(status, self._cause or self._own_cause())
+                self._exit = Exit(status, self._cause or self._own_cause(status))
                 self._alarm.cancel()
                 self._attached.close()
                 _removed(self._container)
         self._streams.close()
 
-    def _own_cause(self) -> ExitCause:
-        try:
-            self._container.reload()
-        except (APIError, requests.RequestException):
-            return ExitCause.EXITED
-        return ExitCause.OUT_OF_MEMORY if self._container.attrs["State"].get("OOMKilled") else ExitCause.EXITED
+    def _own_cause(self, status: int) -> ExitCause:
+        # The engine may hear of the kernel's verdict a moment after the end.
+        for pause in _OOM_NEWS_SECONDS if status == _KILLED_STATUS else (0.0,):
+            time.sleep(pause)
+            try:
+                self._container.reload()
+            except (APIError, requests.RequestException):
+                break
+            if self._container.attrs["State"].get("OOMKilled"):
+                return ExitCause.OUT_OF_MEMORY
+        return ExitCause.EXITED
 
     def _demultiplex(self, source: int, output: int) -> None:
         """Part the engine's stream: frames of one byte for the kind, three of nothing, four for the length."""

@@ -27,7 +27,7 @@ class Settings(ServiceSettings):
     constraints: tuple[str, ...] = Field(
         default=DEFAULT_CONSTRAINTS, description="Bounds on the versions of requirements, in pip's words."
     )
-    executor: str = Field(default="auto", description="Where models run: auto, docker or bubblewrap.")
+    executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
     max_sandboxes: int = Field(default=32, ge=1, description="Sandboxes that may run at a time.")
     sandbox_life_seconds: float = Field(default=3600.0, gt=0, description="Age at which a sandbox is replaced.")

@@ -27,7 +27,7 @@ class Settings(ServiceSettings):
     constraints: tuple[str, ...] = Field(
         default=DEFAULT_CONSTRAINTS, description="Bounds on the versions of requirements, in pip's words."
     )
-    executor: str = Field(default="auto", description="Where models run: auto, docker or bubblewrap.")
+    executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
     sandbox_seconds: float = Field(default=300.0, gt=0, description="Life of one sandbox; then it is killed.")
     load_seconds: float = Field(default=120.0, gt=0, description="Time that a model has to load.")
