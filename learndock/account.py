@@ -1,4 +1,4 @@
-"""Who callers are: roles, users and tokens."""
+"""Who callers are: roles, users, tokens and invitations."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ class Role(StrEnum):
         return self is Role.SUPERADMIN or (self is Role.ADMIN and other is Role.USER)
 
 
+class Scope(StrEnum):
+    """What a credential may be used for; see `learndock.v1.Scope` for each."""
+
+    READ = "READ"
+    SUBMIT = "SUBMIT"
+    REUSE = "REUSE"
+    ACCOUNT = "ACCOUNT"
+    ADMINISTER = "ADMINISTER"
+
+
 _RANK = {Role.ANONYMOUS: 0, Role.USER: 1, Role.ADMIN: 2, Role.SUPERADMIN: 3}
 
 
@@ -60,6 +70,20 @@ class Token:
     create_time: datetime
     expire_time: datetime | None = None
     revoke_time: datetime | None = None
+    scopes: frozenset[Scope] = frozenset()
+    last_use_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation to register, without its code."""
+
+    invitation_id: str
+    email: str
+    role: Role
+    inviter_id: str
+    create_time: datetime
+    expire_time: datetime
 
 
 @dataclass(frozen=True)
@@ -73,12 +97,19 @@ class Principal:
     name
         Its name.
     role
-        Its role.
+        Its role, as far as the credential may use it.
+    scopes
+        What the credential may be used for; empty for all that the account may do.
     """
 
     user_id: str
     name: str
     role: Role
+    scopes: frozenset[Scope] = frozenset()
+
+    def may_use(self, scope: Scope | None) -> bool:
+        """Whether the credential is good for a method of a scope; one of no scope is for credentials without any."""
+        return not self.scopes or scope is Scope.READ or scope in self.scopes
 
     def may_see(self, owner_id: str, *, private: bool) -> bool:
         """Whether the caller may know of a learnware."""

@@ -102,6 +102,12 @@ class Reason(StrEnum):
     """The account is disabled."""
     ROLE_TOO_LOW = "ROLE_TOO_LOW"
     """The method needs a higher role."""
+    SCOPE_MISSING = "SCOPE_MISSING"
+    """The token may not be used for this; make another one."""
+    INVITATION_INVALID = "INVITATION_INVALID"
+    """The invitation is unknown, used, ended, or somebody else's."""
+    REGISTRATION_CLOSED = "REGISTRATION_CLOSED"
+    """The dock takes new users by an admin's invitation only."""
     NOT_OWNER = "NOT_OWNER"
     """Only the owner or an admin may do this."""
 

@@ -44,6 +44,7 @@ for module in (start, learnwares, validation, specifying, identification, reuse,
 app.add_typer(specifications.app, name="specification")
 app.add_typer(accounts.tokens, name="token")
 app.add_typer(accounts.users, name="user")
+app.add_typer(accounts.invitations, name="invitation")
 
 
 @app.callback()

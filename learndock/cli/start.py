@@ -1,4 +1,4 @@
-"""Commands that lead to a dock: up, login."""
+"""Commands that lead to a dock: up, login, register."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: learndock up --data-dir ~/dock")(up)
     app.command(epilog="Example: learndock --address grpcs://dock.example.org:443 login")(login)
+    app.command(epilog="Example: learndock register ada --email ada@example.org", name="register")(register_account)
 
 
 def up(
@@ -57,7 +58,7 @@ def login(
     """Check a token and store it with the address, for you only. Asks for the token, or reads it from a pipe."""
     named = target(context)
     address = named.address or typer.prompt("Address of the dock", err=True)
-    token = named.token or _ask_token()
+    token = named.token or _ask_secret("API token")
     ca_file = str(named.ca_file.resolve()) if named.ca_file else ""
     with Dock(address, token, ca_file=ca_file or None) as dock:
         user = dock.whoami()
@@ -67,6 +68,33 @@ def login(
         emit_json({"address": address, "user": user, "path": path})
     else:
         print_line(f"You are {user.name} ({user.role}) at {address}; stored in {path}.")
+
+
+def register_account(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Your name there: 2 to 64 letters, digits, dots, dashes, underscores.")],
+    *,
+    email: Annotated[str, typer.Option(help="Your address; without, the one that was invited.")] = "",
+    request: Annotated[
+        bool, typer.Option("--request", help="Only have an invitation sent to --email, if its domain is admitted.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make an account with an invitation's code, and sign in with it. Asks for the code, or reads it from a pipe."""
+    named = target(context)
+    address = named.address or typer.prompt("Address of the dock", err=True)
+    with Dock(address, "", ca_file=named.ca_file) as dock:
+        if request:
+            dock.request_invitation(email)
+            print_line(f"If {email} is admitted, an invitation is on its way.")
+            return
+        made = dock.register(_ask_secret("Code of the invitation"), name, email=email)
+    path = credentials.credentials_file()
+    credentials.write(Credentials(address, made.token.secret, str(named.ca_file or "")), path)
+    if json:
+        emit_json({"address": address, "user": made.user, "path": path})
+    else:
+        print_line(f"You are {made.user.name} ({made.user.role}) at {address}; your token is in {path}.")
 
 
 def _wait_for(address_file: Path, process: subprocess.Popen[bytes]) -> None:
@@ -88,11 +116,11 @@ def _announce(address: str, token_file: Path, *, json: bool) -> None:
     sys.stdout.flush()
 
 
-def _ask_token() -> str:
+def _ask_secret(what: str) -> str:
     if sys.stdin.isatty():
-        return str(typer.prompt("API token", hide_input=True, err=True)).strip()
-    token = sys.stdin.readline().strip()
-    if not token:
-        say("No token was given.", "Give it with --token-file, or on standard input.")
+        return str(typer.prompt(what, hide_input=True, err=True)).strip()
+    secret = sys.stdin.readline().strip()
+    if not secret:
+        say(f"Missing: {what}.", "Give it on standard input; a token also with --token-file.")
         raise typer.Exit(ExitCode.USAGE)
-    return token
+    return secret

@@ -8,18 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
 
-from learndock.account import Role, Token, User
 from learndock.client import credentials, dock_reuse, integrity, searching, transfer, validations
-from learndock.client.accounts import Accounts
 from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
+from learndock.client.dock_accounts import AccountMethods
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
 from learndock.client.pages import Pages
 from learndock.client.result import Plan, Reusable, SearchResult, members_of, strategy_for
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
-from learndock.client.values import Finding, NewToken, PackageCheck, SearchMode, Strategy, Summary, Validation
+from learndock.client.values import Finding, PackageCheck, SearchMode, Strategy, Summary, Validation
 from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
 from learndock.reuse.labels import Labelled
 from learndock.rkme.private import PrivateSpecification
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from learndock.client.local_reuse import LocalReuser
 
 
-class Dock:
+class Dock(AccountMethods):
     """A connection to a dock; close it, or use it in a `with` statement.
 
     Every method may raise the classes of `learndock.errors`; named below are those that are particular to it.
@@ -298,38 +297,6 @@ class Dock:
         semantic = self.get(members[0].learnware_id).semantic_specification
         return DockReuser.create(self._reuse, plan, semantic, timeout=timeout, progress=progress)
 
-    # Accounts
-
-    def whoami(self) -> User:
-        """The account that the token belongs to."""
-        return self._accounts.whoami()
-
-    def create_user(self, name: str, *, role: Role = Role.USER, email: str = "") -> User:
-        """Make a user; for admins."""
-        return self._accounts.create_user(name, role=role, email=email)
-
-    def list_users(self, *, text: str = "") -> Iterator[User]:
-        """Users whose name or e-mail holds `text`, page by page; for admins."""
-        return self._accounts.iterate_users(text)
-
-    def update_user(
-        self, user: str, *, role: Role | None = None, email: str | None = None, disabled: bool | None = None
-    ) -> User:
-        """Change what is given of a user, told by id or name; for admins."""
-        return self._accounts.update_user(user, role=role, email=email, disabled=disabled)
-
-    def create_token(self, label: str, *, user: str = "", lifetime_seconds: int = 0) -> NewToken:
-        """Make an API token for the caller, or for another user by an admin; 0 seconds last for ever."""
-        return self._accounts.create_token(label, user=user, lifetime_seconds=lifetime_seconds)
-
-    def list_tokens(self, *, user: str = "") -> tuple[Token, ...]:
-        """The caller's tokens, or another user's for an admin, newest first."""
-        return self._accounts.list_tokens(user)
-
-    def revoke_token(self, token_id: str) -> Token:
-        """End a token."""
-        return self._accounts.revoke_token(token_id)
-
     # The dock itself
 
     def summary(self) -> Summary:
@@ -387,7 +354,3 @@ class Dock:
     @property
     def _validations(self) -> Validations:
         return Validations(ValidatorServiceStub(self._connection.channel("validator")))
-
-    @property
-    def _accounts(self) -> Accounts:
-        return Accounts(self._identity)

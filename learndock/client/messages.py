@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from learndock.account import Role, Token, User
 from learndock.client.result import SearchResult
 from learndock.client.values import (
     Certificate,
@@ -52,11 +51,6 @@ from learndock.wire import (
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def role_to_message(role: Role) -> types_pb2.Role.ValueType:
-    """Message enum of a role."""
-    return enum_to_message(role, types_pb2.Role, "ROLE")
-
-
 def search_mode_to_message(mode: SearchMode) -> search_service_pb2.SearchMode.ValueType:
     """Message enum of a search mode."""
     return enum_to_message(mode, search_service_pb2.SearchMode, "SEARCH_MODE")
@@ -81,30 +75,6 @@ def member_to_message(member: Member) -> reuse_service_pb2.ReuserMember:
     """Message of a reuser's member."""
     return reuse_service_pb2.ReuserMember(
         learnware_id=member.learnware_id, version=member.version, weight=member.weight
-    )
-
-
-def user_from_message(message: identity_service_pb2.User) -> User:
-    """Account of a message."""
-    return User(
-        user_id=message.user_id,
-        name=message.name,
-        role=_known(enum_from_message(message.role, types_pb2.Role, "ROLE", Role), "role"),
-        create_time=time_from_message(message.create_time),
-        email=message.email,
-        disabled=message.disabled,
-    )
-
-
-def token_from_message(message: identity_service_pb2.Token) -> Token:
-    """API token of a message."""
-    return Token(
-        token_id=message.token_id,
-        user_id=message.user_id,
-        label=message.label,
-        create_time=time_from_message(message.create_time),
-        expire_time=time_from_message(message.expire_time) if message.HasField("expire_time") else None,
-        revoke_time=time_from_message(message.revoke_time) if message.HasField("revoke_time") else None,
     )
 
 

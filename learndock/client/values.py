@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from learndock.account import Token
+from learndock.account import Invitation, Token, User
 from learndock.learnware import FormatClass, SemanticSpecification
 from learndock.reuse.prediction import Fault
 from learndock.reuse.strategy import Strategy as Strategy
@@ -278,6 +278,25 @@ class NewToken:
 
     def __repr__(self) -> str:
         return f"NewToken(token={self.token!r}, secret='***')"
+
+
+@dataclass(frozen=True, repr=False)
+class NewInvitation:
+    """An invitation just made, with its code, which is shown once and never in a repr."""
+
+    invitation: Invitation
+    code: str
+
+    def __repr__(self) -> str:
+        return f"NewInvitation(invitation={self.invitation!r}, code='***')"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """An account just made, and its first token."""
+
+    user: User
+    token: NewToken
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import grpc
 
 from learndock.account import Principal
+from learndock.audit import AuditEntry
 
 DEFAULT_MESSAGE_BYTES = 4 * 2**20
 
@@ -28,6 +29,13 @@ class Authenticator(Protocol):
 
     def authenticate(self, token: str) -> Principal:
         """Principal of a token; raises `Unauthenticated`, or `Unavailable` when that cannot be told now."""
+
+
+class AuditLog(Protocol):
+    """Keeps what was done."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Take an entry; never raises, never waits for another service."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ class Application:
         Largest request message.
     authenticator
         Who tells callers apart; None asks the identity service.
+    audit
+        Who keeps the audit log; None sends it to the identity service.
     """
 
     name: str
@@ -79,3 +89,4 @@ class Application:
     close: Callable[[], None] = field(default=_nothing)
     max_message_bytes: int = DEFAULT_MESSAGE_BYTES
     authenticator: Authenticator | None = None
+    audit: AuditLog | None = None

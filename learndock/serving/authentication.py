@@ -12,7 +12,7 @@ from learndock.account import Principal, Role
 from learndock.serving.peers import Peer
 from learndock.v1 import identity_service_pb2 as pb
 from learndock.v1 import identity_service_pb2_grpc as rpc
-from learndock.v1 import types_pb2
+from learndock.wire_accounts import scopes_from_message, user_from_message
 
 # A revoked token works for this many seconds at most.
 MEMORY_SECONDS = 4.0
@@ -50,9 +50,9 @@ class RemoteAuthenticator:
             return principal if time.monotonic() < until else None
 
     def _ask(self, token: str, key: bytes) -> Principal:
-        user = self._stub.Authenticate(pb.AuthenticateRequest(token=token), timeout=_ASK_SECONDS).user
-        role = Role(types_pb2.Role.Name(user.role).removeprefix("ROLE_"))
-        principal = Principal(user_id=user.user_id, name=user.name, role=role)
+        answer = self._stub.Authenticate(pb.AuthenticateRequest(token=token), timeout=_ASK_SECONDS)
+        user = user_from_message(answer.user)
+        principal = Principal(user.user_id, user.name, user.role, scopes_from_message(answer.scopes))
         with self._lock:
             self._known[key] = (time.monotonic() + MEMORY_SECONDS, principal)
             self._known.move_to_end(key)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 import logging
 import math
 from threading import Event
@@ -20,16 +21,25 @@ import grpc
 from grpc_status import rpc_status
 
 from learndock import errors
-from learndock.account import ANONYMOUS, Role
+from learndock.audit import AuditEntry
 from learndock.errors import LearndockError, Reason
 from learndock.serving import access, caller, telemetry
-from learndock.serving.application import Authenticator
+from learndock.serving.application import AuditLog, Authenticator
 from learndock.status import to_status
 
 _log = logging.getLogger("learndock.rpc")
+_audit_log = logging.getLogger("learndock.audit")
 
 # gRPC tells "no deadline" by one that is years away, in seconds.
 _FAR_AWAY = 1e9
+
+
+@dataclass
+class Outcome:
+    """The answer of a call that has a single one, or why it was refused."""
+
+    response: Message | None = None
+    error: LearndockError | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Call:
         The request message, None for a stream of them.
     context
         gRPC's own view of the call.
+    outcome
+        What became of it, as far as is known.
     """
 
     method: str
@@ -55,6 +67,7 @@ class Call:
     metadata: Mapping[str, str]
     request: Message | None
     context: grpc.ServicerContext
+    outcome: Outcome
 
 
 Layer = Callable[[Call], AbstractContextManager[None]]
@@ -84,8 +97,9 @@ def _wrapped(
     metadata = {key: value for key, value in details.invocation_metadata if isinstance(value, str)}
     unary = not handler.request_streaming and not handler.response_streaming
 
-    def surround(request: Any, context: grpc.ServicerContext) -> ExitStack:
-        call = Call(details.method, unary, metadata, None if handler.request_streaming else request, context)
+    def surround(request: Any, context: grpc.ServicerContext, outcome: Outcome) -> ExitStack:
+        message = None if handler.request_streaming else request
+        call = Call(details.method, unary, metadata, message, context, outcome)
         stack = ExitStack()
         try:
             for layer in layers:
@@ -96,12 +110,14 @@ def _wrapped(
         return stack
 
     def respond(request: Any, context: grpc.ServicerContext) -> Any:
-        with surround(request, context):
-            return behaviour(request, context)
+        outcome = Outcome()
+        with surround(request, context, outcome):
+            outcome.response = behaviour(_standing(request) if handler.request_streaming else request, context)
+            return outcome.response
 
     def respond_stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        with surround(request, context):
-            yield from behaviour(request, context)
+        with surround(request, context, Outcome()):
+            yield from _standing(behaviour(_standing(request) if handler.request_streaming else request, context))
 
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
     behaviour = getattr(handler, kind)
@@ -110,6 +126,13 @@ def _wrapped(
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
+
+
+def _standing(messages: Iterator[Any]) -> Iterator[Any]:
+    """Messages of a stream, for as long as the caller's credential works."""
+    for message in messages:
+        caller.check_standing()
+        yield message
 
 
 @contextmanager
@@ -152,6 +175,7 @@ def reported(call: Call) -> Iterator[None]:
     try:
         yield
     except LearndockError as error:
+        call.outcome.error = error
         _abort(call.context, error)
     except Exception as error:
         if _ended_by_caller(call, error):
@@ -205,14 +229,61 @@ def limited(limits: Mapping[str, int]) -> Layer:
     return layer
 
 
-def admitted(authenticator: Authenticator, roles: Mapping[str, Role]) -> Layer:
+def audited(log: AuditLog, rules: Mapping[str, access.Rule]) -> Layer:
+    """Layer that writes each call of a method that mutates into the audit log, unless nobody knows whose it is."""
+
+    @contextmanager
+    def layer(call: Call) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            rule = rules.get(call.method)
+            if rule is not None and rule.mutates and not isinstance(call.outcome.error, errors.Unauthenticated):
+                entry = _audit_entry(call)
+                _audit_log.info("audit", extra=asdict(entry))
+                log.record(entry)
+
+    return layer
+
+
+def _audit_entry(call: Call) -> AuditEntry:
+    served = caller.served()
+    error = call.outcome.error
+    return AuditEntry(
+        entry_id=uuid4().hex,
+        time=datetime.now(UTC),
+        user_id=served.principal.user_id,
+        user_name=served.principal.name,
+        role=served.principal.role,
+        action=call.method.removeprefix("/"),
+        code=_code_of(call.context),
+        resource=_resource_of(call.outcome.response) or _resource_of(call.request),
+        reason=error.reason.value if error is not None else "",
+        request_id=served.request_id,
+        peer=call.context.peer(),
+    )
+
+
+def _resource_of(message: Message | None) -> str:
+    """Id of what a message is about: its first field that is one, or that of the first resource in it."""
+    if message is None:
+        return ""
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.name.endswith("_id") and field.name != "request_id" and isinstance(value, str) and value:
+            return value
+    inner = [value for _, value in message.ListFields() if isinstance(value, Message)]
+    return next(filter(None, map(_resource_of, inner)), "")
+
+
+def admitted(authenticator: Authenticator, rules: Mapping[str, access.Rule]) -> Layer:
     """Layer that finds out who calls and whether they may."""
 
     @contextmanager
     def layer(call: Call) -> Iterator[None]:
         if not access.is_open(call.method):
             _enter_as_caller(call, authenticator)
-            access.require(caller.current(), call.method, roles)
+            access.require(caller.current(), call.method, rules)
         yield
 
     return layer
@@ -222,5 +293,8 @@ def _enter_as_caller(call: Call, authenticator: Authenticator) -> None:
     scheme, _, token = call.metadata.get("authorization", "").partition(" ")
     if token and scheme.lower() != "bearer":
         raise errors.Unauthenticated(Reason.TOKEN_INVALID, "Only 'authorization: Bearer TOKEN' is understood.")
-    principal = authenticator.authenticate(token) if token else ANONYMOUS
-    caller.enter(replace(caller.served(), principal=principal, token=token))
+    if not token:
+        return
+    principal = authenticator.authenticate(token)
+    standing = None if call.unary else caller.Standing(lambda: authenticator.authenticate(token))
+    caller.enter(replace(caller.served(), principal=principal, token=token, standing=standing))

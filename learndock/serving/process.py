@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from learndock.serving import server, telemetry
 from learndock.serving.application import Application
+from learndock.serving.audit import RemoteAuditLog
 from learndock.serving.authentication import RemoteAuthenticator
 from learndock.serving.config import ServiceSettings, load
 from learndock.serving.peers import Peer
@@ -26,20 +27,23 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
     telemetry.configure_logging()
     application = build(settings)
     identity = Peer(settings.identity_address, settings.secret)
+    sender = RemoteAuditLog(identity)
+    workers = (*application.workers, sender)
     running = server.start(
         [application],
         listen=settings.listen,
         authenticator=application.authenticator or RemoteAuthenticator(identity, settings.secret),
+        audit=application.audit or sender,
         max_threads=settings.max_threads,
     )
     telemetry.serve_metrics(settings.metrics_listen)
-    for worker in application.workers:
+    for worker in workers:
         worker.start()
     print(f"learndock {name} at {running.address}", file=sys.stderr, flush=True)
     _log.info("started", extra={"service": name, "address": running.address})
     wait_for_signal()
     running.stop(settings.drain_seconds)
-    for worker in application.workers:
+    for worker in workers:
         worker.stop(settings.drain_seconds)
     application.close()
     identity.close()

@@ -13,8 +13,9 @@ from grpc_reflection.v1alpha import reflection
 
 from learndock.errors import Reason, Unavailable
 from learndock.serving import interceptors
-from learndock.serving.access import least_roles
-from learndock.serving.application import Application, Authenticator
+from learndock.serving.access import rules_of
+from learndock.serving.application import Application, AuditLog, Authenticator
+from learndock.serving.audit import NoAuditLog
 
 # gRPC refuses above this without telling why; below it our own layer refuses with a reason.
 _TRANSPORT_BYTES = 32 * 2**20
@@ -48,7 +49,12 @@ class RunningServer:
 
 
 def start(
-    applications: Sequence[Application], *, listen: str, authenticator: Authenticator, max_threads: int = 32
+    applications: Sequence[Application],
+    *,
+    listen: str,
+    authenticator: Authenticator,
+    audit: AuditLog | None = None,
+    max_threads: int = 32,
 ) -> RunningServer:
     """Serve applications at ``host:port`` (port 0: any free one), with health and reflection.
 
@@ -64,6 +70,7 @@ def start(
         for application in applications
         for servicer in application.servicers
     }
+    rules = rules_of(names)
     stopping = Event()
     server = grpc.server(
         ThreadPoolExecutor(max_threads, thread_name_prefix="rpc"),
@@ -71,9 +78,10 @@ def start(
             interceptors.LayerInterceptor(
                 [
                     interceptors.recorded,
+                    interceptors.audited(audit or NoAuditLog(), rules),
                     interceptors.reported,
                     interceptors.timed(stopping),
-                    interceptors.admitted(authenticator, least_roles(names)),
+                    interceptors.admitted(authenticator, rules),
                     interceptors.limited(limits),
                 ]
             )

@@ -13,6 +13,9 @@ from pythonjsonlogger.json import JsonFormatter
 CALLS = Counter("learndock_rpc_calls", "Calls answered, by method and status code.", ["method", "code"])
 SECONDS = Histogram("learndock_rpc_seconds", "Time to answer a call, in seconds, by method.", ["method"])
 IN_FLIGHT = Gauge("learndock_rpc_in_flight", "Calls being answered, by method.", ["method"])
+AUDIT_LOST = Counter(
+    "learndock_audit_lost", "Audit entries in the log only, as the identity service was away too long."
+)
 
 _LOG_BYTES = 16 * 2**20
 

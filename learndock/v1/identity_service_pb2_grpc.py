@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """Who is who: users, roles and API tokens.
+    """Who is who: users, roles, API tokens and invitations; and who did what.
     """
 
     def __init__(self, channel):
@@ -80,6 +80,41 @@ class IdentityServiceStub:
                 request_serializer=learndock_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=learndock_dot_v1_dot_identity__service__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.CreateInvitation = channel.unary_unary(
+                '/learndock.v1.IdentityService/CreateInvitation',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.FromString,
+                _registered_method=True)
+        self.ListInvitations = channel.unary_unary(
+                '/learndock.v1.IdentityService/ListInvitations',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.ListInvitationsRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.ListInvitationsResponse.FromString,
+                _registered_method=True)
+        self.RevokeInvitation = channel.unary_unary(
+                '/learndock.v1.IdentityService/RevokeInvitation',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.FromString,
+                _registered_method=True)
+        self.RequestInvitation = channel.unary_unary(
+                '/learndock.v1.IdentityService/RequestInvitation',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.RequestInvitationRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.RequestInvitationResponse.FromString,
+                _registered_method=True)
+        self.Register = channel.unary_unary(
+                '/learndock.v1.IdentityService/Register',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.RegisterRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.RegisterResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/learndock.v1.IdentityService/ListAuditEntries',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
+        self.RecordAuditEntries = channel.unary_unary(
+                '/learndock.v1.IdentityService/RecordAuditEntries',
+                request_serializer=learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesResponse.FromString,
+                _registered_method=True)
         self.GetUserSummary = channel.unary_unary(
                 '/learndock.v1.IdentityService/GetUserSummary',
                 request_serializer=learndock_dot_v1_dot_identity__service__pb2.GetUserSummaryRequest.SerializeToString,
@@ -88,7 +123,7 @@ class IdentityServiceStub:
 
 
 class IdentityServiceServicer:
-    """Who is who: users, roles and API tokens.
+    """Who is who: users, roles, API tokens and invitations; and who did what.
     """
 
     def WhoAmI(self, request, context):
@@ -154,6 +189,55 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateInvitation(self, request, context):
+        """Invites somebody to register. The code is shown once. Errors: INVALID_ARGUMENT, PERMISSION_DENIED for a role not below the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInvitations(self, request, context):
+        """Invitations that were neither used nor revoked, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeInvitation(self, request, context):
+        """Ends an invitation. Errors: NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestInvitation(self, request, context):
+        """Has an invitation sent to an address of a domain that the dock admits; the answer is the same for every address. Errors: FAILED_PRECONDITION (REGISTRATION_CLOSED), INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Register(self, request, context):
+        """Makes an account for whoever holds an invitation, and its first token. Errors: PERMISSION_DENIED (INVITATION_INVALID), ALREADY_EXISTS, INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEntries(self, request, context):
+        """What was changed in the dock, by whom, and who signed in; newest first. Errors: INVALID_ARGUMENT for a bad page token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordAuditEntries(self, request, context):
+        """Takes entries of the audit log from the other services; an entry that came before is left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUserSummary(self, request, context):
         """Numbers of users by role and state.
         """
@@ -209,6 +293,41 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=learndock_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.FromString,
                     response_serializer=learndock_dot_v1_dot_identity__service__pb2.RevokeTokenResponse.SerializeToString,
             ),
+            'CreateInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateInvitation,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.SerializeToString,
+            ),
+            'ListInvitations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInvitations,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.ListInvitationsRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.ListInvitationsResponse.SerializeToString,
+            ),
+            'RevokeInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeInvitation,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.SerializeToString,
+            ),
+            'RequestInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestInvitation,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.RequestInvitationRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.RequestInvitationResponse.SerializeToString,
+            ),
+            'Register': grpc.unary_unary_rpc_method_handler(
+                    servicer.Register,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.RegisterRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.RegisterResponse.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
+            'RecordAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAuditEntries,
+                    request_deserializer=learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesResponse.SerializeToString,
+            ),
             'GetUserSummary': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUserSummary,
                     request_deserializer=learndock_dot_v1_dot_identity__service__pb2.GetUserSummaryRequest.FromString,
@@ -223,7 +342,7 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """Who is who: users, roles and API tokens.
+    """Who is who: users, roles, API tokens and invitations; and who did what.
     """
 
     @staticmethod
@@ -459,6 +578,195 @@ class IdentityService:
             '/learndock.v1.IdentityService/RevokeToken',
             learndock_dot_v1_dot_identity__service__pb2.RevokeTokenRequest.SerializeToString,
             learndock_dot_v1_dot_identity__service__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/CreateInvitation',
+            learndock_dot_v1_dot_identity__service__pb2.CreateInvitationRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.CreateInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInvitations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/ListInvitations',
+            learndock_dot_v1_dot_identity__service__pb2.ListInvitationsRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.ListInvitationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/RevokeInvitation',
+            learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.RevokeInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/RequestInvitation',
+            learndock_dot_v1_dot_identity__service__pb2.RequestInvitationRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.RequestInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Register(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/Register',
+            learndock_dot_v1_dot_identity__service__pb2.RegisterRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.RegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/ListAuditEntries',
+            learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.IdentityService/RecordAuditEntries',
+            learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesRequest.SerializeToString,
+            learndock_dot_v1_dot_identity__service__pb2.RecordAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IdentityServiceStub:
-    """Who is who: users, roles and API tokens."""
+    """Who is who: users, roles, API tokens and invitations; and who did what."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -51,12 +51,26 @@ class IdentityServiceStub:
     """The caller's tokens, without their secrets."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_service_pb2.RevokeTokenResponse]
     """Ends a token of the caller, or, by an admin, of a user of lower role. It works everywhere within five seconds. Errors: NOT_FOUND."""
+    CreateInvitation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CreateInvitationRequest, _identity_service_pb2.CreateInvitationResponse]
+    """Invites somebody to register. The code is shown once. Errors: INVALID_ARGUMENT, PERMISSION_DENIED for a role not below the caller's."""
+    ListInvitations: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListInvitationsRequest, _identity_service_pb2.ListInvitationsResponse]
+    """Invitations that were neither used nor revoked, newest first."""
+    RevokeInvitation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeInvitationRequest, _identity_service_pb2.RevokeInvitationResponse]
+    """Ends an invitation. Errors: NOT_FOUND."""
+    RequestInvitation: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RequestInvitationRequest, _identity_service_pb2.RequestInvitationResponse]
+    """Has an invitation sent to an address of a domain that the dock admits; the answer is the same for every address. Errors: FAILED_PRECONDITION (REGISTRATION_CLOSED), INVALID_ARGUMENT."""
+    Register: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRequest, _identity_service_pb2.RegisterResponse]
+    """Makes an account for whoever holds an invitation, and its first token. Errors: PERMISSION_DENIED (INVITATION_INVALID), ALREADY_EXISTS, INVALID_ARGUMENT."""
+    ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]
+    """What was changed in the dock, by whom, and who signed in; newest first. Errors: INVALID_ARGUMENT for a bad page token."""
+    RecordAuditEntries: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntriesRequest, _identity_service_pb2.RecordAuditEntriesResponse]
+    """Takes entries of the audit log from the other services; an entry that came before is left out."""
     GetUserSummary: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserSummaryRequest, _identity_service_pb2.GetUserSummaryResponse]
     """Numbers of users by role and state."""
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
-    """Who is who: users, roles and API tokens."""
+    """Who is who: users, roles, API tokens and invitations; and who did what."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WhoAmI: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.WhoAmIRequest, _identity_service_pb2.WhoAmIResponse]  # type: ignore[assignment]
@@ -77,11 +91,25 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """The caller's tokens, without their secrets."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeTokenRequest, _identity_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """Ends a token of the caller, or, by an admin, of a user of lower role. It works everywhere within five seconds. Errors: NOT_FOUND."""
+    CreateInvitation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CreateInvitationRequest, _identity_service_pb2.CreateInvitationResponse]  # type: ignore[assignment]
+    """Invites somebody to register. The code is shown once. Errors: INVALID_ARGUMENT, PERMISSION_DENIED for a role not below the caller's."""
+    ListInvitations: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListInvitationsRequest, _identity_service_pb2.ListInvitationsResponse]  # type: ignore[assignment]
+    """Invitations that were neither used nor revoked, newest first."""
+    RevokeInvitation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeInvitationRequest, _identity_service_pb2.RevokeInvitationResponse]  # type: ignore[assignment]
+    """Ends an invitation. Errors: NOT_FOUND."""
+    RequestInvitation: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RequestInvitationRequest, _identity_service_pb2.RequestInvitationResponse]  # type: ignore[assignment]
+    """Has an invitation sent to an address of a domain that the dock admits; the answer is the same for every address. Errors: FAILED_PRECONDITION (REGISTRATION_CLOSED), INVALID_ARGUMENT."""
+    Register: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RegisterRequest, _identity_service_pb2.RegisterResponse]  # type: ignore[assignment]
+    """Makes an account for whoever holds an invitation, and its first token. Errors: PERMISSION_DENIED (INVITATION_INVALID), ALREADY_EXISTS, INVALID_ARGUMENT."""
+    ListAuditEntries: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.ListAuditEntriesRequest, _identity_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
+    """What was changed in the dock, by whom, and who signed in; newest first. Errors: INVALID_ARGUMENT for a bad page token."""
+    RecordAuditEntries: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RecordAuditEntriesRequest, _identity_service_pb2.RecordAuditEntriesResponse]  # type: ignore[assignment]
+    """Takes entries of the audit log from the other services; an entry that came before is left out."""
     GetUserSummary: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetUserSummaryRequest, _identity_service_pb2.GetUserSummaryResponse]  # type: ignore[assignment]
     """Numbers of users by role and state."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who is who: users, roles and API tokens."""
+    """Who is who: users, roles, API tokens and invitations; and who did what."""
 
     @_abc_1.abstractmethod
     def WhoAmI(
@@ -154,6 +182,62 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RevokeTokenResponse, _abc.Awaitable[_identity_service_pb2.RevokeTokenResponse]]:
         """Ends a token of the caller, or, by an admin, of a user of lower role. It works everywhere within five seconds. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def CreateInvitation(
+        self,
+        request: _identity_service_pb2.CreateInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.CreateInvitationResponse, _abc.Awaitable[_identity_service_pb2.CreateInvitationResponse]]:
+        """Invites somebody to register. The code is shown once. Errors: INVALID_ARGUMENT, PERMISSION_DENIED for a role not below the caller's."""
+
+    @_abc_1.abstractmethod
+    def ListInvitations(
+        self,
+        request: _identity_service_pb2.ListInvitationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ListInvitationsResponse, _abc.Awaitable[_identity_service_pb2.ListInvitationsResponse]]:
+        """Invitations that were neither used nor revoked, newest first."""
+
+    @_abc_1.abstractmethod
+    def RevokeInvitation(
+        self,
+        request: _identity_service_pb2.RevokeInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RevokeInvitationResponse, _abc.Awaitable[_identity_service_pb2.RevokeInvitationResponse]]:
+        """Ends an invitation. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def RequestInvitation(
+        self,
+        request: _identity_service_pb2.RequestInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RequestInvitationResponse, _abc.Awaitable[_identity_service_pb2.RequestInvitationResponse]]:
+        """Has an invitation sent to an address of a domain that the dock admits; the answer is the same for every address. Errors: FAILED_PRECONDITION (REGISTRATION_CLOSED), INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def Register(
+        self,
+        request: _identity_service_pb2.RegisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RegisterResponse, _abc.Awaitable[_identity_service_pb2.RegisterResponse]]:
+        """Makes an account for whoever holds an invitation, and its first token. Errors: PERMISSION_DENIED (INVITATION_INVALID), ALREADY_EXISTS, INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def ListAuditEntries(
+        self,
+        request: _identity_service_pb2.ListAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.ListAuditEntriesResponse, _abc.Awaitable[_identity_service_pb2.ListAuditEntriesResponse]]:
+        """What was changed in the dock, by whom, and who signed in; newest first. Errors: INVALID_ARGUMENT for a bad page token."""
+
+    @_abc_1.abstractmethod
+    def RecordAuditEntries(
+        self,
+        request: _identity_service_pb2.RecordAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_service_pb2.RecordAuditEntriesResponse, _abc.Awaitable[_identity_service_pb2.RecordAuditEntriesResponse]]:
+        """Takes entries of the audit log from the other services; an entry that came before is left out."""
 
     @_abc_1.abstractmethod
     def GetUserSummary(

@@ -58,6 +58,42 @@ ROLE_SERVICE: Role.ValueType  # 5
 """Another service of the dock. May call what a user may, and the methods kept for services; never those for admins."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    """Not stated. A method without a scope is closed to tokens that have some."""
+    SCOPE_READ: _Scope.ValueType  # 1
+    """Find, look at and download what the owner may see. Every token may."""
+    SCOPE_SUBMIT: _Scope.ValueType  # 2
+    """Upload, change, delete and validate the owner's learnwares."""
+    SCOPE_REUSE: _Scope.ValueType  # 3
+    """Make reusers and predict with them."""
+    SCOPE_ACCOUNT: _Scope.ValueType  # 4
+    """Make, list and revoke the owner's tokens."""
+    SCOPE_ADMINISTER: _Scope.ValueType  # 5
+    """Use the owner's role of ADMIN or SUPERADMIN; without it the token is that of a USER."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """What a credential may be used for. A token without scopes may do all that its owner may."""
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+"""Not stated. A method without a scope is closed to tokens that have some."""
+SCOPE_READ: Scope.ValueType  # 1
+"""Find, look at and download what the owner may see. Every token may."""
+SCOPE_SUBMIT: Scope.ValueType  # 2
+"""Upload, change, delete and validate the owner's learnwares."""
+SCOPE_REUSE: Scope.ValueType  # 3
+"""Make reusers and predict with them."""
+SCOPE_ACCOUNT: Scope.ValueType  # 4
+"""Make, list and revoke the owner's tokens."""
+SCOPE_ADMINISTER: Scope.ValueType  # 5
+"""Use the owner's role of ADMIN or SUPERADMIN; without it the token is that of a USER."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
+
 class _DataType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -213,16 +249,24 @@ class Access(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEAST_ROLE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    MUTATES_FIELD_NUMBER: _builtins.int
     least_role: Global___Role.ValueType
     """The least role needed. A method without this option is refused to everybody."""
+    scope: Global___Scope.ValueType
+    """What a token with scopes must have among them."""
+    mutates: _builtins.bool
+    """Whether the method changes something: each call of it, a refused one too, is an entry of the audit log."""
     def __init__(
         self,
         *,
         least_role: Global___Role.ValueType = ...,
+        scope: Global___Scope.ValueType = ...,
+        mutates: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["least_role", b"least_role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["least_role", b"least_role", "mutates", b"mutates", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

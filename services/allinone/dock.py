@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from learndock.errors import InvalidInput, Reason
 from learndock.serving import server
 from learndock.serving.application import Application, Authenticator, Worker
+from learndock.serving.audit import RemoteAuditLog
 from learndock.serving.authentication import RemoteAuthenticator
 from learndock.serving.peers import Peer
 from services.identity import wiring as identity
@@ -101,6 +102,7 @@ class _Building:
         self._applications: list[Application] = []
         self._servers: list[server.RunningServer] = []
         self._authenticator: Authenticator | None = None
+        self._audit: RemoteAuditLog | None = None
         self._identity: Peer | None = None
 
     def build(self, data_dir: Path, environments: Path) -> None:
@@ -117,6 +119,7 @@ class _Building:
         )
         self._identity = Peer(identity_address, token.get_secret_value())
         self._authenticator = RemoteAuthenticator(self._identity, token.get_secret_value())
+        self._audit = RemoteAuditLog(self._identity)
         self._start(spec.build(SpecSettings(service_token=token)))
         storage_address = self._start(
             storage.build(StorageSettings(data_dir=data_dir / "storage", service_token=token))
@@ -168,17 +171,22 @@ class _Building:
             self._identity.close()
 
     def _workers(self) -> list[Worker]:
-        return [worker for application in self._applications for worker in application.workers]
+        workers = [worker for application in self._applications for worker in application.workers]
+        return [*workers, self._audit] if self._audit is not None else workers
 
     def _start(self, application: Application) -> str:
         self._applications.append(application)
         return self._serve([application], _PRIVATE, 32).address
 
     def _serve(self, applications: Sequence[Application], listen: str, threads: int) -> server.RunningServer:
-        # The identity service comes first and tells callers apart itself.
+        # The identity service comes first; it tells callers apart and keeps the audit log itself.
         authenticator = self._authenticator or applications[0].authenticator
+        audit = self._audit or applications[0].audit
         assert authenticator is not None  # noqa: S101  # by the order in `build`
-        running = server.start(applications, listen=listen, authenticator=authenticator, max_threads=threads)
+        assert audit is not None  # noqa: S101
+        running = server.start(
+            applications, listen=listen, authenticator=authenticator, audit=audit, max_threads=threads
+        )
         self._servers.append(running)
         return running
 

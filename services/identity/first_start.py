@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from learndock.account import Role, User
 from learndock.serving.sql import Database, now
-from services.identity import accounts, store
+from services.identity import store, tokens
 
 ADMIN_NAME = "admin"
 
@@ -23,7 +23,7 @@ def appoint_superadmin(database: Database, token_file: Path) -> None:
             return
         admin = User(user_id=uuid4().hex, name=ADMIN_NAME, role=Role.SUPERADMIN, create_time=now())
         store.add_user(session, admin)
-        _, secret = accounts.issue_token(session, admin.user_id, label="first token")
+        _, secret = tokens.issue_token(session, admin.user_id, label="first token")
         _write_secret(token_file, secret)
 
 

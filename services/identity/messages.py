@@ -1,49 +1,44 @@
-"""Accounts and tokens to messages and back."""
+"""Requests of the identity service to values."""
 
 from __future__ import annotations
 
-from learndock.account import Role, Token, User
+from collections.abc import Sequence
+
+from learndock.account import Role, Scope, User
+from learndock.errors import InvalidInput, Reason
 from learndock.v1 import identity_service_pb2 as pb
 from learndock.v1 import types_pb2
-from learndock.wire import enum_from_message, enum_to_message, time_from_message, time_to_message
+from learndock.wire_accounts import optional_time, role_from_message, scopes_from_message, user_from_message
+from services.identity.audit import AuditQuery
 
 
-def user_to_message(user: User) -> pb.User:
-    """Message of an account."""
-    return pb.User(
-        user_id=user.user_id,
-        name=user.name,
-        email=user.email,
-        role=enum_to_message(user.role, types_pb2.Role, "ROLE"),
-        disabled=user.disabled,
-        create_time=time_to_message(user.create_time),
-    )
+def requested_role(number: types_pb2.Role.ValueType, field: str = "role") -> Role:
+    """Role that a request names; unspecified is USER, an unknown one is refused."""
+    if number not in types_pb2.Role.values():
+        raise InvalidInput(Reason.FIELD_INVALID, f"There is no role {number}.", field=field)
+    return role_from_message(number)
 
 
-def user_from_message(message: pb.User) -> User:
-    """Account of a message; an unspecified role is USER."""
-    return User(
-        user_id=message.user_id,
-        name=message.name,
-        role=role_from_message(message.role),
-        create_time=time_from_message(message.create_time),
-        email=message.email,
-        disabled=message.disabled,
-    )
+def requested_scopes(numbers: Sequence[types_pb2.Scope.ValueType]) -> frozenset[Scope]:
+    """Scopes that a request names; an unknown one is refused."""
+    for number in numbers:
+        if number == types_pb2.SCOPE_UNSPECIFIED or number not in types_pb2.Scope.values():
+            raise InvalidInput(Reason.FIELD_INVALID, f"There is no scope {number}.", field="scopes")
+    return scopes_from_message(numbers)
 
 
-def role_from_message(number: types_pb2.Role.ValueType) -> Role:
-    """Role of a message enum; unspecified is USER."""
-    return enum_from_message(number, types_pb2.Role, "ROLE", Role) or Role.USER
+def changed_user(message: pb.User) -> User:
+    """An account with its new values."""
+    requested_role(message.role, "user.role")
+    return user_from_message(message)
 
 
-def token_to_message(token: Token) -> pb.Token:
-    """Message of a token."""
-    return pb.Token(
-        token_id=token.token_id,
-        user_id=token.user_id,
-        label=token.label,
-        create_time=time_to_message(token.create_time),
-        expire_time=time_to_message(token.expire_time),
-        revoke_time=time_to_message(token.revoke_time),
+def audit_query(request: pb.ListAuditEntriesRequest) -> AuditQuery:
+    """Which entries are asked for."""
+    return AuditQuery(
+        user=request.user_id,
+        action=request.action,
+        resource=request.resource,
+        start=optional_time(request, "start_time"),
+        end=optional_time(request, "end_time"),
     )

@@ -28,6 +28,17 @@ class UserRow(Table):
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class ExternalIdentityRow(Table):
+    """Which account somebody has whom an outside issuer vouches for."""
+
+    __tablename__ = "external_identities"
+
+    issuer: Mapped[str] = mapped_column(String(254), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(254), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id"), index=True)
+    last_use_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class TokenRow(Table):
     """An API token; only the hash of its secret is kept."""
 
@@ -40,6 +51,41 @@ class TokenRow(Table):
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     expire_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoke_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    scopes: Mapped[str] = mapped_column(String(100), default="")
+    last_use_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class InvitationRow(Table):
+    """An invitation; only the hash of its code is kept."""
+
+    __tablename__ = "invitations"
+
+    invitation_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    code_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(16))
+    inviter_id: Mapped[str] = mapped_column(String(32))
+    create_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    expire_time: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Table):
+    """Something that was done."""
+
+    __tablename__ = "audit_entries"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    entry_id: Mapped[str] = mapped_column(String(32), unique=True)
+    time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    user_id: Mapped[str] = mapped_column(String(64), index=True)
+    user_name: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    action: Mapped[str] = mapped_column(String(128))
+    resource: Mapped[str] = mapped_column(String(128), index=True)
+    code: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64))
+    peer: Mapped[str] = mapped_column(String(128))
 
 
 class RequestRow(RequestLog, Table):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from learndock.account import Role, Token, User
+from learndock.account import Role, Scope, Token, User
 from learndock.serving.sql import now
 from services.identity.models import TokenRow, UserRow
 
@@ -39,6 +41,12 @@ def update_user(session: Session, user: User) -> None:
     session.flush()
 
 
+def has_email(session: Session, email: str) -> bool:
+    """Whether an account has an address."""
+    found = select(UserRow.number).where(func.lower(UserRow.email) == email.lower()).limit(1)
+    return session.scalar(found) is not None
+
+
 def has_superadmin(session: Session) -> bool:
     """Whether anybody is left who can appoint admins."""
     found = select(UserRow.number).where(UserRow.role == Role.SUPERADMIN.value, UserRow.disabled.is_(False)).limit(1)
@@ -66,6 +74,7 @@ def add_token(session: Session, token: Token, secret_sha256: str) -> None:
             create_time=token.create_time,
             expire_time=token.expire_time,
             revoke_time=token.revoke_time,
+            scopes=",".join(sorted(token.scopes)),
         )
     )
     session.flush()
@@ -95,6 +104,11 @@ def revoke_token(session: Session, token_id: str) -> Token:
     row.revoke_time = row.revoke_time or now()
     session.flush()
     return _token(row)
+
+
+def mark_token_used(session: Session, token_id: str, when: datetime) -> None:
+    """Note the use of a token."""
+    session.get_one(TokenRow, token_id).last_use_time = when
 
 
 def count_users(session: Session) -> dict[str, int]:
@@ -128,4 +142,6 @@ def _token(row: TokenRow) -> Token:
         create_time=row.create_time,
         expire_time=row.expire_time,
         revoke_time=row.revoke_time,
+        scopes=frozenset(map(Scope, filter(None, row.scopes.split(",")))),
+        last_use_time=row.last_use_time,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 from learndock.errors import Unavailable
 
@@ -23,3 +23,14 @@ def patiently(act: Callable[[], _Result]) -> _Result:
         reraise=True,
     )
     return retrying(act)
+
+
+def eventually(is_so: Callable[[], object]) -> bool:
+    """Whether something comes true before patience ends."""
+    waiting = Retrying(
+        retry=retry_if_result(lambda result: not result),
+        stop=stop_after_delay(_GIVE_UP_SECONDS),
+        wait=wait_fixed(_PAUSE_SECONDS / 4),
+        retry_error_callback=lambda _: False,
+    )
+    return bool(waiting(is_so))

@@ -67,7 +67,8 @@ class Served:
 def serve(*applications: Application, workers: bool = True) -> Iterator[Served]:
     """Serve applications on a free port until the block ends."""
     tells_apart = applications[0].authenticator or RoleTokens()
-    running = server.start(applications, listen="127.0.0.1:0", authenticator=tells_apart)
+    audit = applications[0].audit
+    running = server.start(applications, listen="127.0.0.1:0", authenticator=tells_apart, audit=audit)
     started = [worker for application in applications for worker in application.workers] if workers else []
     for worker in started:
         worker.start()

