@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import uuid
 
 from learndock.account import User
-from learndock.client.messages import user_from_message, validation_from_message
+from learndock.audit import AuditEntry
+from learndock.client.messages import validation_from_message
 from learndock.client.values import Validation, ValidationState
 from learndock.learnware import Learnware, Modality
 from learndock.v1 import (
@@ -24,6 +25,7 @@ from learndock.v1.search_service_pb2_grpc import SearchServiceStub
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from learndock.v1.validator_service_pb2_grpc import ValidatorServiceStub
 from learndock.wire import enum_from_message, enum_to_message, learnware_from_message, time_from_message
+from learndock.wire_accounts import audit_entry_from_message, user_from_message
 
 if TYPE_CHECKING:
     import grpc
@@ -134,6 +136,16 @@ class Pages:
         request = identity_service_pb2.ListUsersRequest(page_size=size, page_token=token, text=text)
         answer = IdentityServiceStub(self._channel("identity")).ListUsers(request)
         return Page(tuple(map(user_from_message, answer.users)), answer.next_page_token)
+
+    def audit_entries(
+        self, *, user: str = "", action: str = "", resource: str = "", size: int = 25, token: str = ""
+    ) -> Page[AuditEntry]:
+        """Who changed what and who signed in, newest first; the filters are those of `Dock.list_audit_entries`."""
+        request = identity_service_pb2.ListAuditEntriesRequest(
+            page_size=size, page_token=token, user_id=user, action=action, resource=resource
+        )
+        answer = IdentityServiceStub(self._channel("identity")).ListAuditEntries(request)
+        return Page(tuple(map(audit_entry_from_message, answer.entries)), answer.next_page_token)
 
     def validations(
         self, *, learnware_id: str = "", state: ValidationState | None = None, size: int = 25, token: str = ""
