@@ -10,8 +10,8 @@ from learndock.errors import FieldViolation, InvalidInput, Reason
 from learndock.learnware import Modality, SemanticSpecification
 from learndock.package.archive import PackageArchive
 from learndock.package.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, SpecificationEntry, parse_manifest
-from learndock.package.pickles import ScanReport, scan
 from learndock.package.requirements import Requirements, read_requirements
+from learndock.package.scan import ScanReport, scan
 from learndock.package.semantic import MAX_SEMANTIC_BYTES, SEMANTIC_NAME, check_semantic, parse_semantic
 from learndock.rkme.interchange import read_reference
 from learndock.rkme.specification import Specification

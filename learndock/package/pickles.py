@@ -1,6 +1,6 @@
-"""What the files of a package could do when they are loaded: pickle opcodes are listed, never executed.
+"""What pickles would look up when they are loaded: their opcodes are followed, never executed.
 
-The answer is advice and a label. Isolation is what protects the dock.
+The answer is advice. Isolation is what protects the dock.
 """
 
 from __future__ import annotations
@@ -10,24 +10,8 @@ from dataclasses import dataclass
 import io
 import pickletools
 import re
-from tempfile import TemporaryFile
-from typing import IO, BinaryIO
-import zipfile
+from typing import BinaryIO
 
-import numpy as np
-
-from learndock.learnware import FormatClass
-from learndock.package.archive import PackageArchive
-
-MAX_MEMBER_BYTES = 512 * 2**20
-MAX_NESTED_FILES = 10_000
-MAX_FINDINGS = 100
-
-_PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle", ".pt", ".pth", ".ckpt")
-# Formats that are no pickle and can still hold code: Keras' Lambda layers, TensorFlow graphs, exported Torch programs.
-_CODE_SUFFIXES = (".h5", ".hdf5", ".keras", ".pb", ".pt2")
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x04\x22\x4d\x18", b"\x78")
-_PICKLE_START = re.compile(rb"\x80[\x02-\x05]")
 _CHUNK_BYTES = 2**16
 _LARGE_ARGUMENT_BYTES = 2**16
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
@@ -46,58 +30,47 @@ _TEXTS = frozenset(
 )
 _GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
-_UNKNOWN = "?"
+_EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})
+_UNKNOWN, _MARK = "?", "("
+_PICKLE_START = re.compile(rb"\x80[\x02-\x05]")
+_TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+_ARRAY_WRAPPERS = ("joblib.numpy_pickle.NumpyArrayWrapper", "joblib.numpy_pickle.NDArrayWrapper")
+_TEXT, _NAME = rb"(?:\x8c.|[XU].{0,4}?)", rb"([A-Za-z_][\w.]{0,200})"
+_KEPT = rb"(?:\x94|q.|r.{4})?"
+_REFERENCES = (
+    re.compile(rb"[ci]" + _NAME + rb"\n" + _NAME + rb"\n"),
+    re.compile(_TEXT + _NAME + _KEPT + _TEXT + _NAME + _KEPT + rb"\x93", re.DOTALL),
+)
+_LONGEST_REFERENCE = 512
 
-# Names that the pickles of each framework need; anything else is reported.
+_CLASS = r"_{0,2}[A-Z]\w*"
+# Names that the pickles of each framework need; anything else is reported. Functions are listed one by one: whole
+# modules would let through what they import themselves.
 ALLOWED_GLOBALS = {
     "python": re.compile(
-        r"(builtins|__builtin__)\.(object|set|frozenset|bytearray|complex|slice|range|list|dict|tuple|int|float|bool|str)"
+        r"(builtins|__builtin__)\.(object|set|frozenset|bytearray|complex|slice|range|list|dict|tuple|int|float|bool|str|bytes)"
         r"|collections\.(OrderedDict|defaultdict|deque)|copyreg\._reconstructor|copy_reg\._reconstructor|_codecs\.encode"
-        r"|datetime\.\w+|decimal\.Decimal|fractions\.Fraction"
+        r"|datetime\.(date|time|datetime|timedelta|timezone)|decimal\.Decimal|fractions\.Fraction"
     ),
     "numpy": re.compile(
         r"numpy\.(ndarray|dtype|bool_?|u?int\d+|float\d+|complex\d+|str_|bytes_)"
-        r"|numpy\.(core|_core)\.(multiarray|numeric)\.(_reconstruct|scalar|_frombuffer)|numpy\.dtypes\.\w+"
-        r"|numpy\.random\.(_pickle\.\w+|_mt19937\.\w+|_pcg64\.\w+|mtrand\.\w+)"
+        r"|numpy\.(core|_core)\.(multiarray|numeric)\.(_reconstruct|scalar|_frombuffer)"
+        r"|numpy\.(ma\.core\.(_mareconstruct|MaskedArray)|matrixlib\.defmatrix\.matrix)"
+        rf"|numpy\.dtypes\.{_CLASS}|numpy\.random\._pickle\.__\w+_ctor"
+        rf"|numpy\.random\.(_mt19937|_pcg64|_philox|_sfc64|mtrand|bit_generator)\.(__pyx_unpickle_)?{_CLASS}"
     ),
-    "scikit-learn": re.compile(r"(sklearn|scipy|joblib\.numpy_pickle|joblib\.numpy_pickle_compat)(\.\w+)+"),
+    "scikit-learn": re.compile(
+        rf"sklearn(\.\w+)+\.({_CLASS}|__pyx_unpickle_\w+|newObj)"
+        rf"|scipy(?!\._lib\b)(\.\w+)+\.{_CLASS}|scipy\.sparse(\.\w+)*\.(cs[rc]|coo|bsr|dia|dok|lil)_(matrix|array)"
+        r"|scipy\.stats(\.\w+)*\.(\w+_gen|rv_\w+)"
+        rf"|joblib\.numpy_pickle(_compat)?\.{_CLASS}"
+    ),
     "torch": re.compile(
-        r"torch\.(\w+Storage|Size|device|float\w*|int\w*|uint8|bool|bfloat16)|torch\._utils\.\w+"
-        r"|torch\.nn(\.\w+)+|torch\.storage\.\w+|torch\._tensor\.\w+"
+        r"torch\.(\w+Storage|Size|device|float\w*|int\w*|uint8|bool|bfloat16)|torch\._utils\._rebuild_\w+"
+        rf"|torch\.nn(\.\w+)*\.{_CLASS}|torch\.storage\.{_CLASS}|torch\._tensor\._rebuild_\w+"
+        rf"|torch\.jit\._pickle\.\w+|__torch__(\.\w+)+|torch\.optim(\.\w+)*\.{_CLASS}|torch\.serialization\.{_CLASS}"
     ),
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something in a file that a careful reader should know.
-
-    Attributes
-    ----------
-    file
-        Member of the package.
-    message
-        What it is, one line.
-    """
-
-    file: str
-    message: str
-
-
-@dataclass(frozen=True)
-class ScanReport:
-    """What a scan of all files says.
-
-    Attributes
-    ----------
-    format_class
-        CODE when any file is in a format that can hold code besides the package's own Python.
-    findings
-        What is unusual, at most `MAX_FINDINGS`.
-    """
-
-    format_class: FormatClass
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -107,39 +80,41 @@ class PickleContent:
     Attributes
     ----------
     names
-        Dotted names of everything that loading it looks up.
+        Dotted names of everything that loading it looks up; `module:name` where the name itself has dots, which leads
+        to whatever the module has imported.
     complete
-        Whether the whole stream could be followed.
+        Whether the whole stream could be followed; raw arrays, which joblib and Torch put between or after pickles,
+        are searched for references instead.
+    ended
+        Whether a pickle came to its end.
     """
 
     names: tuple[str, ...]
     complete: bool
-
-
-def scan(archive: PackageArchive) -> ScanReport:
-    """Look at every file of a package by its first bytes and its name."""
-    findings: list[Finding] = []
-    format_class = FormatClass.SAFE
-    for name in archive.names:
-        messages = _scan_member(archive, name)
-        if messages is not None:
-            format_class = FormatClass.CODE
-            findings += [Finding(name, message) for message in messages]
-    return ScanReport(format_class, tuple(findings[:MAX_FINDINGS]))
+    ended: bool
 
 
 def list_globals(stream: BinaryIO) -> PickleContent:
-    """The names that a pickle looks up, from its opcodes alone."""
-    names: dict[str, None] = {}
-    follower = _Follower(names)
-    try:
-        for opcode, argument in _opcodes(stream):
-            follower.take(opcode, argument)
-            if opcode.name == "STOP":
-                return PickleContent(tuple(names), complete=not stream.read(1))
-    except (ValueError, EOFError, KeyError, IndexError):
-        pass  # raw data or damage: what was seen so far is the answer
-    return PickleContent(tuple(names), complete=False)
+    """The names that a file of pickles looks up, from opcodes alone."""
+    machine = _Machine()
+    buffered = io.BufferedReader(stream, _CHUNK_BYTES) if isinstance(stream, io.RawIOBase) else stream
+    ended = machine.follow(buffered)
+    rest = buffered.read(2)
+    still = ended
+    while still and _PICKLE_START.match(rest):
+        buffered = io.BufferedReader(Pieces(_joined(rest, buffered)), _CHUNK_BYTES)
+        still = machine.follow(buffered)
+        rest = buffered.read(2)
+    for name in _references(_joined(rest, buffered)) if rest or not still else ():
+        machine.names[name] = None
+    is_expected = machine.is_torch or any(name in machine.names for name in _ARRAY_WRAPPERS)
+    return PickleContent(tuple(machine.names), complete=(still and not rest) or is_expected, ended=ended)
+
+
+def names_of_one(stream: BinaryIO) -> tuple[str, ...]:
+    """The names that the first pickle of a stream looks up; none where it is no pickle that comes to an end."""
+    machine = _Machine()
+    return tuple(machine.names) if machine.follow(stream) else ()
 
 
 def unusual_globals(names: Iterable[str]) -> tuple[str, ...]:
@@ -147,36 +122,94 @@ def unusual_globals(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not any(allowed.fullmatch(name) for allowed in ALLOWED_GLOBALS.values()))
 
 
-class _Follower:
+class Pieces(io.RawIOBase):
+    """A readable file made of pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # always a memoryview here
+        """Fill `buffer` with what comes next; returns how much that is."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+class _Machine:
     """Follows the texts on a pickle's stack, which is all it takes to know the names that are looked up."""
 
-    def __init__(self, names: dict[str, None]) -> None:
-        self._names = names
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+        self.is_torch = False
         self._memo: dict[int, str] = {}
-        self._recent = [_UNKNOWN, _UNKNOWN]
+        self._stack: list[str] = []
 
-    def take(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
-        if opcode.name in _TEXTS:
-            self._push(str(argument))
-        elif opcode.name in _GETS:
-            self._push(self._memo.get(int(str(argument)), _UNKNOWN))
-        elif opcode.name in _PUTS:
-            self._memo[int(str(argument))] = self._recent[-1]
-        elif opcode.name == "MEMOIZE":
-            self._memo[len(self._memo)] = self._recent[-1]
-        elif opcode.name in ("GLOBAL", "INST"):
-            self._found(str(argument).replace(" ", ".", 1))
-        elif opcode.name == "STACK_GLOBAL":
-            self._found(".".join(self._recent))
-        elif opcode.stack_after:
-            self._push(_UNKNOWN)
+    def follow(self, stream: BinaryIO) -> bool:
+        """Whether the pickle at the beginning of `stream` came to its end."""
+        self._memo, self._stack = {}, []
+        try:
+            for opcode, argument in _opcodes(stream):
+                if opcode.name == "STOP":
+                    return True
+                self._take(opcode, argument)
+        except (ValueError, EOFError, LookupError, OverflowError):
+            pass  # raw data or damage: what was seen so far is the answer
+        return False
 
-    def _push(self, text: str) -> None:
-        self._recent = [self._recent[-1], text]
+    def _take(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
+        name = opcode.name
+        self.is_torch |= argument == _TORCH_MAGIC and type(argument) is int
+        if name in _PUTS:
+            self._memo[int(str(argument))] = self._stack[-1]
+        elif name == "MEMOIZE":
+            self._memo[len(self._memo)] = self._stack[-1]
+        elif name == "DUP":
+            self._stack.append(self._stack[-1])
+        elif name == "STACK_GLOBAL":
+            attribute, module = self._stack.pop(), self._stack.pop()
+            self._found(module, attribute)
+        else:
+            self._drop(opcode)
+            self._push(opcode, argument)
 
-    def _found(self, name: str) -> None:
-        self._names[name] = None
-        self._push(_UNKNOWN)
+    def _drop(self, opcode: pickletools.OpcodeInfo) -> None:
+        if pickletools.markobject not in opcode.stack_before:
+            for _ in opcode.stack_before:
+                self._stack.pop()
+            return
+        while self._stack.pop() != _MARK:
+            pass
+        for _ in opcode.stack_before[: opcode.stack_before.index(pickletools.markobject)]:
+            self._stack.pop()
+
+    def _push(self, opcode: pickletools.OpcodeInfo, argument: object) -> None:
+        name = opcode.name
+        if name in ("GLOBAL", "INST"):
+            module, _, attribute = str(argument).partition(" ")
+            self._found(module, attribute)
+        elif name in _TEXTS:
+            self._stack.append(str(argument) or _UNKNOWN)
+        elif name in _GETS:
+            self._stack.append(self._memo.get(int(str(argument)), _UNKNOWN))
+        elif name in _EXTENSIONS:
+            self._found("copyreg", f"extension {argument}")
+        else:
+            self._stack += [_MARK if kind is pickletools.markobject else _UNKNOWN for kind in opcode.stack_after]
+
+    def _found(self, module: str, attribute: str) -> None:
+        self.names[f"{module}{':' if '.' in attribute else '.'}{attribute}"] = None
+        self._stack.append(_UNKNOWN)
 
 
 def _opcodes(stream: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, object]]:
@@ -208,97 +241,19 @@ def _skip(stream: BinaryIO, count: int) -> None:
         count -= len(piece)
 
 
-def _scan_member(archive: PackageArchive, name: str) -> list[str] | None:
-    """What is unusual in a file that can hold code; None for a file that cannot."""
-    head = next(archive.chunks(name), b"")[:16]
-    suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    if archive.size(name) > MAX_MEMBER_BYTES and suffix != ".safetensors":
-        return ["is too large to be looked into"]
-    if head.startswith(b"PK\x03\x04"):
-        return _scan_nested(archive, name)
-    if head.startswith(b"\x93NUMPY"):
-        return _scan_array(_stream(archive, name))
-    if _PICKLE_START.match(head):
-        return _scan_pickle(_stream(archive, name))
-    if suffix in _PICKLE_SUFFIXES:
-        compressed = head.startswith(_COMPRESSED)
-        return ["is compressed and was not looked into"] if compressed else _scan_pickle(_stream(archive, name))
-    return [] if suffix in _CODE_SUFFIXES else None
-
-
-def _scan_pickle(stream: BinaryIO) -> list[str]:
-    content = list_globals(stream)
-    messages = [f"looks up {name[:200]}" for name in unusual_globals(content.names)]
-    return messages if content.complete else [*messages, "could not be followed to its end"]
-
-
-def _scan_array(stream: BinaryIO) -> list[str] | None:
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        dtype = read_header(stream)[2]
-    except ValueError:
-        return ["is a damaged array"]
-    return ["is an array of pickled objects"] if dtype.hasobject else None
-
-
-def _scan_nested(archive: PackageArchive, name: str) -> list[str] | None:
-    with TemporaryFile() as copy:
-        for chunk in archive.chunks(name):
-            copy.write(chunk)
-        try:
-            with zipfile.ZipFile(copy) as nested:
-                return _scan_nested_files(nested)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
-            return ["is a damaged archive"]
-
-
-def _scan_nested_files(nested: zipfile.ZipFile) -> list[str] | None:
-    entries = [entry for entry in nested.infolist() if not entry.is_dir()]
-    if len(entries) > MAX_NESTED_FILES:
-        return ["holds too many files to be looked into"]
-    answers: list[list[str] | None] = []
-    for entry in entries:
-        with nested.open(entry) as file:
-            stream = io.BufferedReader(_Pieces(_bounded(file)))
-            if entry.filename.endswith(".npy"):
-                answers.append(_scan_array(stream))
-            elif entry.filename.endswith(".pkl"):
-                answers.append(_scan_pickle(stream))
-            elif "/code/" in entry.filename:
-                answers.append([])
-    found = [answer for answer in answers if answer is not None]
-    return [message for answer in found for message in answer] if found else None
-
-
-def _stream(archive: PackageArchive, name: str) -> BinaryIO:
-    return io.BufferedReader(_Pieces(archive.chunks(name)), _CHUNK_BYTES)
-
-
-class _Pieces(io.RawIOBase):
-    """A readable file made of pieces."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # always a memoryview here
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = piece
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-
-def _bounded(file: IO[bytes]) -> Iterator[bytes]:
-    left = MAX_MEMBER_BYTES
-    while left and (piece := file.read(min(left, _CHUNK_BYTES))):
-        left -= len(piece)
+def _joined(first: bytes, rest: BinaryIO) -> Iterator[bytes]:
+    if first:
+        yield first
+    while piece := rest.read(_CHUNK_BYTES):
         yield piece
+
+
+def _references(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Names that raw data would look up, were it taken for opcodes."""
+    overlap = b""
+    for piece in pieces:
+        window = overlap + piece
+        for pattern in _REFERENCES:
+            for module, attribute in pattern.findall(window):
+                yield f"{module.decode()}{':' if b'.' in attribute else '.'}{attribute.decode()}"
+        overlap = window[-_LONGEST_REFERENCE:]

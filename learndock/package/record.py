@@ -16,8 +16,8 @@ from learndock.errors import FieldViolation, LearndockError, Reason
 from learndock.learnware import FeatureSpace, FormatClass, Modality
 from learndock.package.inspection import Inspection
 from learndock.package.manifest import Manifest, ModelEntry, SpecificationEntry
-from learndock.package.pickles import Finding, ScanReport
 from learndock.package.requirements import Requirements
+from learndock.package.scan import Finding, ScanReport
 from learndock.package.semantic import parse_semantic, semantic_json
 from learndock.rkme.specification import Fidelity, PrivacyReport, Specification
 

@@ -103,11 +103,13 @@ def _settings(limits: Limits) -> dict[str, str]:
         "memory.oom.group": "1",
         "pids.max": str(limits.pids),
         "cpu.max": f"{quota} {_PERIOD}",
+        "cpu.weight": str(max(1, int(limits.cpu_weight * 100))),
         # Version 1; the sum with swap cannot be set before the memory
         "memory.limit_in_bytes": memory,
         "memory.memsw.limit_in_bytes": memory,
         "cpu.cfs_period_us": str(_PERIOD),
         "cpu.cfs_quota_us": quota,
+        "cpu.shares": str(max(2, int(limits.cpu_weight * 1024))),
     }
 
 

@@ -114,6 +114,7 @@ class DockerExecutor:
         pids = max(limits.pids, _GVISOR_PIDS) if self._is_gvisor else limits.pids
         return {
             "cap_drop": ["ALL"],
+            "cpu_shares": max(2, int(limits.cpu_weight * 1024)),
             "environment": ENVIRONMENT,
             "ipc_mode": "private",
             "labels": {

@@ -25,6 +25,8 @@ class Limits:
         Its whole life; then it is killed.
     cpus
         Processors that it may keep busy, where the executor can hold it to that.
+    cpu_weight
+        Its part of busy processors beside another sandbox that has 1.
     cpu_seconds
         Processor time of one process; None for no bound beside `wall_seconds`.
     pids
@@ -40,6 +42,7 @@ class Limits:
     memory_bytes: int = 2 * GIB
     wall_seconds: float = 300.0
     cpus: float = 1.0
+    cpu_weight: float = 1.0
     cpu_seconds: int | None = None
     pids: int = 128
     tmp_bytes: int = 256 * MIB

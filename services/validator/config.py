@@ -8,7 +8,11 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from learndock.sandbox.environment import DEFAULT_CONSTRAINTS
+from learndock.sandbox.executor import MIB, Limits
 from learndock.serving.config import LISTEN, ServiceSettings
+
+# Whoever waits for a prediction on the same machine goes first.
+_BACKGROUND_WEIGHT = 0.1
 
 
 class Settings(ServiceSettings):
@@ -29,6 +33,18 @@ class Settings(ServiceSettings):
     )
     executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
+    cpus: float = Field(default=1.0, gt=0, le=64, description="Processors that one sandbox may keep busy.")
+    cpu_seconds: int | None = Field(
+        default=None, ge=1, description="Processor time of one process; default no bound beside the sandbox's life."
+    )
+    pids: int = Field(default=128, ge=16, description="Processes and threads of one sandbox.")
+    open_files: int = Field(default=512, ge=64, description="Open files of one process in a sandbox.")
+    tmp_mib: int = Field(
+        default=256, ge=1, description="Size of a sandbox's /tmp, and of the largest file in it, in MiB."
+    )
+    log_kib: int = Field(
+        default=1024, ge=1, description="What a model may print at full speed, in KiB; then it is read slowly."
+    )
     sandbox_seconds: float = Field(default=300.0, gt=0, description="Life of one sandbox; then it is killed.")
     load_seconds: float = Field(default=120.0, gt=0, description="Time that a model has to load.")
     predict_seconds: float = Field(default=60.0, gt=0, description="Time that a model has for one batch.")
@@ -42,6 +58,21 @@ class Settings(ServiceSettings):
     retry_seconds: float = Field(
         default=5.0, ge=0, description="Time before a new try after the first fault; doubles with each."
     )
+
+    @property
+    def limits(self) -> Limits:
+        """What one sandbox may use."""
+        return Limits(
+            memory_bytes=self.memory_mib * MIB,
+            wall_seconds=self.sandbox_seconds,
+            cpus=self.cpus,
+            cpu_weight=_BACKGROUND_WEIGHT,
+            cpu_seconds=self.cpu_seconds,
+            pids=self.pids,
+            tmp_bytes=self.tmp_mib * MIB,
+            open_files=self.open_files,
+            log_bytes=self.log_kib * 1024,
+        )
 
     @property
     def database(self) -> str:

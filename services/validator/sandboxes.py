@@ -8,7 +8,7 @@ import threading
 from learndock.errors import LearndockError
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
-from learndock.sandbox.executor import MIB, Executor, Limits
+from learndock.sandbox.executor import Executor
 from learndock.sandbox.launcher import LearnwareLauncher
 from services.validator.config import Settings
 
@@ -52,7 +52,7 @@ class Sandboxes:
             executor,
             EnvironmentCache(settings.environments, constraints=settings.constraints),
             settings.data_dir / "work",
-            Limits(memory_bytes=settings.memory_mib * MIB, wall_seconds=settings.sandbox_seconds),
+            settings.limits,
             load_timeout=settings.load_seconds,
         )
 

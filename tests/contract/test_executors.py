@@ -177,6 +177,24 @@ def test_tmp_is_bounded(executor: Executor) -> None:
     assert words(executor, code) == ["refused", "True"]
 
 
+def test_files_are_bounded_in_size_and_number(executor: Executor) -> None:
+    code = """
+        def refused(action):
+            try:
+                action()
+            except OSError:
+                return True
+        print(refused(lambda: open("/tmp/large", "wb").truncate(17 * 2**20)))
+        print(refused(lambda: [open("/dev/null") for _ in range(100)]))
+    """
+    assert words(executor, code, replace(LIMITS, open_files=64)) == ["True"] * 2
+
+
+def test_processor_time_is_bounded(executor: Executor) -> None:
+    outcome = run(executor, "while True: pass", replace(LIMITS, cpu_seconds=1))
+    assert (outcome.end.status in (128 + 9, 128 + 24), outcome.end.cause) == (True, ExitCause.EXITED), outcome
+
+
 def test_memory_is_bounded(executor: Executor) -> None:
     code = """
         held = []

@@ -19,6 +19,8 @@ import os
 import numpy as np
 from learnware.model import BaseModel
 
+{preamble}
+
 
 class Model(BaseModel):
     def __init__(self):
@@ -62,6 +64,7 @@ def model_package(
     name: str = "sums",
     predict: str = GOOD_PREDICT,
     init: str = "pass",
+    preamble: str = "",
     input_shape: str = f"({DIMENSION},)",
     output_shape: str = f"({CLASSES},)",
     requirements: tuple[str, ...] = ("numpy",),
@@ -70,6 +73,7 @@ def model_package(
 ) -> Path:
     """A package of a model with these method bodies."""
     source = _SOURCE.format(
+        preamble=preamble,
         init=textwrap.indent(init, " " * 8),
         predict=textwrap.indent(predict, " " * 8),
         input_shape=input_shape,

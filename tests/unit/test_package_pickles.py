@@ -20,7 +20,8 @@ import torch
 
 from learndock.learnware import FormatClass
 from learndock.package.archive import PackageArchive
-from learndock.package.pickles import ScanReport, list_globals, scan, unusual_globals
+from learndock.package.pickles import list_globals, unusual_globals
+from learndock.package.scan import ScanReport, scan
 
 
 class Evil:
@@ -107,7 +108,7 @@ def test_what_is_unusual_is_told_and_nothing_runs(tmp_path: Path, monkeypatch: p
             "evil.pkl": pickle.dumps(Evil()),
             "evil.npy": saved(lambda value, file: np.save(file, value, allow_pickle=True), np.array([Evil()])),
             "evil.pt": saved(torch.save, Evil()),
-            "packed.joblib": saved(lambda value, file: joblib.dump(value, file, compress=3), {"a": 1}),
+            "packed.joblib": saved(lambda value, file: joblib.dump(value, file, compress=3), Evil()),
             "broken.npy": b"\x93NUMPY\x09\x00",
             "broken.zip": b"PK\x03\x04 and nothing",
         },
