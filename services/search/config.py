@@ -25,7 +25,17 @@ class Settings(ServiceSettings):
     snapshot_seconds: float = Field(
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
     )
-    engine: Literal["local"] = Field(default="local", description="What scores: local, in this process.")
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="What scores: local, in this process, or ray, shards on a Ray cluster."
+    )
+    ray_address: str = Field(
+        default="",
+        description="Ray cluster, such as ray://HOST:10001 or HOST:6379; default one that is started on this machine.",
+    )
+    ray_shards: int = Field(default=2, ge=1, description="Parts that the index is divided into on Ray.")
+    ray_replicas: int = Field(default=1, ge=1, description="Copies of each part; with two, one may be lost.")
+    ray_shard_cpus: float = Field(default=1.0, ge=0, description="Processors that Ray reserves for each copy.")
+    ray_shard_gpus: float = Field(default=0.0, ge=0, description="GPUs that Ray reserves for each copy.")
     exhaustive_below: int = Field(
         default=100, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
     )

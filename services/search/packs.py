@@ -43,6 +43,8 @@ class Stored:
 
     Attributes
     ----------
+    pack
+        The pack.
     key
         The island where it belongs.
     atom_count
@@ -53,25 +55,30 @@ class Stored:
         MMD2 to the data it was made of, as its owner says; 0 where not told.
     """
 
-    __slots__ = ("_pack", "atom_count", "claimed_error", "key", "place")
+    __slots__ = ("atom_count", "claimed_error", "key", "pack", "place")
 
     def __init__(self, pack: Pack, key: IslandKey, atom_count: int, place: int, claimed_error: float) -> None:
-        self._pack = pack
+        self.pack = pack
         self.key = key
         self.atom_count = atom_count
         self.place = place
         self.claimed_error = claimed_error
 
     @property
+    def record(self) -> bytes:
+        """Weights and atoms as they lie in the pack, for `Pack.append`."""
+        return bytes(self.pack.read(self.place, (8 + 4 * self.key.dimension) * self.atom_count))
+
+    @property
     def weights(self) -> NDArray[np.float64]:
         """Weights, float64 [K], read from disk as needed."""
-        return np.frombuffer(self._pack.read(self.place, 8 * self.atom_count), dtype=np.float64)
+        return np.frombuffer(self.pack.read(self.place, 8 * self.atom_count), dtype=np.float64)
 
     @property
     def atoms(self) -> NDArray[np.float32]:
         """Atoms, float32 [K, d], read from disk as needed."""
         start, size = self.place + 8 * self.atom_count, 4 * self.atom_count * self.key.dimension
-        return np.frombuffer(self._pack.read(start, size), dtype=np.float32).reshape(self.atom_count, -1)
+        return np.frombuffer(self.pack.read(start, size), dtype=np.float32).reshape(self.atom_count, -1)
 
 
 class Pack:
@@ -123,8 +130,13 @@ class Pack:
 
     def add(self, specification: Specification) -> Stored:
         """Append a specification."""
-        data = specification.weights.tobytes() + specification.atoms.tobytes()
-        data += bytes(-len(data) % _ALIGNED)
+        record = specification.weights.tobytes() + specification.atoms.tobytes()
+        error = specification.fidelity.mmd2 if specification.fidelity is not None else 0.0
+        return self.append(IslandKey.of(specification), specification.atom_count, record, error)
+
+    def append(self, key: IslandKey, atom_count: int, record: bytes, claimed_error: float) -> Stored:
+        """Append a specification as another pack has it."""
+        data = record + bytes(-len(record) % _ALIGNED)
         with self._lock:
             room = len(self._files) * SEGMENT_BYTES - self._length
             if len(data) > room:
@@ -132,8 +144,7 @@ class Pack:
                 self._open(len(self._files))
             place = self._length
             self._write(data)
-        error = specification.fidelity.mmd2 if specification.fidelity is not None else 0.0
-        return Stored(self, IslandKey.of(specification), specification.atom_count, place, error)
+        return Stored(self, key, atom_count, place, claimed_error)
 
     def read(self, start: int, size: int) -> memoryview:
         """Bytes that were written."""

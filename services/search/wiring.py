@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from learndock.extras import version_of
 from learndock.serving.application import Application, Servicer
 from learndock.serving.peers import Peer
 from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
@@ -58,3 +59,20 @@ def _engine(settings: Settings) -> ScoringEngine:
     match settings.engine:
         case "local":
             return LocalEngine()
+        case "ray":
+            return _ray_engine(settings)
+
+
+def _ray_engine(settings: Settings) -> ScoringEngine:
+    version_of("ray", "ray")
+    from services.search.engines.ray import RayEngine, RaySettings  # only where it is asked for: it is an extra
+
+    return RayEngine(
+        RaySettings(
+            address=settings.ray_address,
+            shards=settings.ray_shards,
+            replicas=settings.ray_replicas,
+            cpus=settings.ray_shard_cpus,
+            gpus=settings.ray_shard_gpus,
+        )
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-import time
+from collections.abc import Iterator
 
 import numpy as np
 from pydantic import SecretStr
@@ -15,6 +14,7 @@ from learndock.v1.spec_service_pb2_grpc import SpecificationServiceStub
 from learndock.wire import tensor_to_message
 from services.spec.config import Settings
 from services.spec.wiring import build
+from tests.support.patience import eventually
 from tests.support.serving import SERVICE_TOKEN, serve
 
 # Far less than 500 rounds with so many rows and atoms take: about 40 on a quiet machine.
@@ -39,13 +39,6 @@ def at_work() -> bool:
         return True
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def stub() -> Iterator[SpecificationServiceStub]:
     with serve(build(Settings(service_token=SecretStr(SERVICE_TOKEN)))) as served:
@@ -57,7 +50,7 @@ def test_a_running_build_stops_when_its_caller_gives_up(stub: SpecificationServi
     parts = [pb.BuildSpecificationRequest(options=options)]
     parts += [pb.BuildSpecificationRequest(rows=tensor_to_message(part)) for part in np.split(ROWS, 10)]
     call = stub.BuildSpecification.future(iter(parts), metadata=(("authorization", "Bearer USER:someone"),))
-    wait_until(at_work)
+    assert eventually(at_work)
     call.cancel()
-    wait_until(lambda: not at_work())
+    assert eventually(lambda: not at_work())
     assert call.cancelled()

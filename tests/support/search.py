@@ -20,6 +20,7 @@ from learndock.learnware import (
 from learndock.rkme.specification import Specification
 from services.search.certified import Mode
 from services.search.engines.local import LocalEngine
+from services.search.engines.port import ScoringEngine
 from services.search.live import Change, LiveIndex
 from services.search.packs import Pack
 from services.search.search import Question
@@ -65,9 +66,9 @@ def specification(generator: np.random.Generator, *, dimension: int = 2, atoms: 
     return Specification(atoms=place + generator.normal(size=(count, dimension)), weights=weights / weights.sum())
 
 
-def empty_index(folder: Path) -> LiveIndex:
+def empty_index(folder: Path, engine: ScoringEngine | None = None) -> LiveIndex:
     """An index that knows nothing."""
-    return LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"), LocalEngine())
+    return LiveIndex(Words(folder / "words.sqlite"), Pack.new(folder / "packs"), engine or LocalEngine())
 
 
 def filled_index(folder: Path, specifications: list[Specification]) -> LiveIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.search import certified
 from services.search.certified import Budget, Candidates, Mode, Ranking
+from services.search.engines.port import EngineStatus
 from services.search.index import DockIndex
 from services.search.scoring import Task
 
@@ -19,6 +20,10 @@ class LocalEngine:
     ) -> Ranking:
         """The k candidates that are nearest to a task; see `certified.rank`."""
         return certified.rank(candidates, task, k=k, mode=mode, budget=budget, exhaustive_below=exhaustive_below)
+
+    def status(self) -> EngineStatus:
+        """Always ready."""
+        return EngineStatus("local")
 
     def close(self) -> None:
         """Nothing is held."""

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.search.certified import Budget, Candidates, Mode, Ranking
 from services.search.index import DockIndex
 from services.search.scoring import Task
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """How an engine is.
+
+    Attributes
+    ----------
+    name
+        Which one it is.
+    parts
+        Parts that it has.
+    ready
+        Parts that can answer.
+    """
+
+    name: str
+    parts: int = 1
+    ready: int = 1
 
 
 class ScoringEngine(Protocol):
@@ -32,6 +52,9 @@ class ScoringEngine(Protocol):
         Unavailable
             Part of the island cannot be reached now (SERVICE_UNAVAILABLE).
         """
+
+    def status(self) -> EngineStatus:
+        """How the engine is."""
 
     def close(self) -> None:
         """Let go of everything."""
