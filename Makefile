@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -38,7 +38,7 @@ format: setup ## lay out code and protos
 	$(BIN)/ruff check --fix .
 	$(BIN)/buf format --write protos
 
-test: setup sandbox ## all tests; OPTIONS="..." goes to pytest
+test: setup sandbox build/checkov-venv/ready ## all tests; OPTIONS="..." goes to pytest
 	$(BIN)/python -m pytest $(OPTIONS)
 
 demo: setup sandbox ## the whole story on real data, in a few minutes; OPTIONS="--json FILE" writes the figures
@@ -46,6 +46,15 @@ demo: setup sandbox ## the whole story on real data, in a few minutes; OPTIONS="
 
 up: setup sandbox ## start a dock on this machine, its data in ./dock
 	$(BIN)/learndock up $(OPTIONS)
+
+# In an environment of its own: it pins old versions of half of what we use.
+build/checkov-venv/ready:
+	$(PYTHON) -m venv build/checkov-venv
+	build/checkov-venv/bin/pip install -q 'checkov>=3.3,<4'
+	touch $@
+
+images: setup ## build the services' container images; BASE=IMAGE for another base, OPTIONS="search reuse --tag 1.0"
+	$(BIN)/python -m tools.images $(if $(BASE),--base $(BASE)) $(OPTIONS)
 
 sandbox: ## get the sandbox ready: Docker's image where an engine answers, else bubblewrap from .venv
 	@docker info >/dev/null 2>&1 && deploy/docker/sandbox-image.sh || echo "No Docker sandbox: models run in bubblewrap."

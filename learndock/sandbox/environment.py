@@ -20,7 +20,7 @@ import uuid
 
 from learndock.errors import InvalidInput, Reason, Unavailable
 from learndock.package.requirements import Requirements
-from learndock.sandbox.pip_settings import uv_variables
+from learndock.sandbox.pip_settings import uv_options, uv_variables
 
 DEFAULT_CONSTRAINTS = ("torch==2.13.0",)
 """An open `torch` would bring gigabytes of another version with it."""
@@ -174,7 +174,7 @@ class _Uv:
         environment = {**os.environ, **uv_variables(os.environ)}
         try:
             return subprocess.run(  # noqa: S603
-                [_program(), "pip", arguments[0], *_COMMON, *arguments[1:]],
+                [_program(), "pip", arguments[0], *_COMMON, *uv_options(environment), *arguments[1:]],
                 env=environment,
                 umask=0o022,
                 stdin=subprocess.DEVNULL,

@@ -45,6 +45,11 @@ def uv_variables(environment: Mapping[str, str], files: tuple[Path, ...] | None 
     return variables
 
 
+def uv_options(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What uv takes as an option only, of variables that `uv_variables` has completed: it knows no UV_NO_INDEX."""
+    return ("--no-index",) if environment.get("UV_NO_INDEX", "").lower() in ("1", "true", "yes", "on") else ()
+
+
 def _from_files(files: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
     for file in files:
         parser = configparser.RawConfigParser()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from learndock.sandbox.pip_settings import uv_variables
+from learndock.sandbox.pip_settings import uv_options, uv_variables
 
 
 def test_variables_are_translated() -> None:
@@ -48,6 +48,12 @@ def test_variables_win_over_files_and_those_of_uv_over_all(tmp_path: Path) -> No
     file.write_text("[global]\nfind-links = /file\nindex-url = https://file.example\n")
     environment = {"PIP_FIND_LINKS": "/variable", "UV_DEFAULT_INDEX": "https://uv.example"}
     assert uv_variables(environment, (file,)) == {"UV_FIND_LINKS": "/variable"}
+
+
+def test_uv_is_told_by_an_option_that_there_is_no_index() -> None:
+    assert uv_options(uv_variables({"PIP_NO_INDEX": "1"}, ())) == ("--no-index",)
+    assert uv_options(uv_variables({"PIP_NO_INDEX": "false"}, ())) == ()
+    assert uv_options(uv_variables({}, ())) == ()
 
 
 def test_files_that_are_none_are_passed_over(tmp_path: Path) -> None:

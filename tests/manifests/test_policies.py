@@ -1,0 +1,155 @@
+"""Who reaches whom in a cluster, what pods may do, and what they are told."""
+
+from __future__ import annotations
+
+from itertools import product
+import re
+
+import pytest
+
+from tests.support.dock import ROOT
+from tests.support.manifests import OVERLAYS, Manifest, Pod, combinations, combined, of_kind, overlay, pods
+from tests.support.network_policies import Network, selects
+from tools.settings import service_names, settings_class
+
+SETS = [*OVERLAYS, *combinations()]
+SERVICES = ("identity", "spec", "storage", "validator", "search", "reuse")
+# Beside the services: who else connects to what keeps their data.
+DATABASE_USERS = ("identity", "storage", "validator", "reuse", "migration", "backup")
+OBJECT_STORE_USERS = ("storage", "backup")
+PUBLIC_INTERNET = ("validator", "reuse")
+
+
+@pytest.fixture(params=SETS, ids=lambda chosen: chosen if isinstance(chosen, str) else "+".join(chosen))
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    chosen = request.param
+    return list(overlay(chosen) if isinstance(chosen, str) else combined(chosen))
+
+
+def drawn_calls() -> set[tuple[str, str]]:
+    """Edges between services in ARCHITECTURE.md, dotted ones included."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    graph = re.search(r"```mermaid\n(.*?)```", page, re.DOTALL)
+    assert graph is not None
+    edges = set()
+    for line in graph.group(1).splitlines()[1:]:
+        callers, _, called = re.fullmatch(r"\s*(.+?) (-->|-\. .* \.->) (.+)", line).groups()  # type: ignore[union-attr]
+        edges |= set(product(callers.split(" & "), called.split(" & ")))
+    return {(caller, called) for caller, called in edges if caller in SERVICES}
+
+
+def test_connections_are_those_of_the_architecture(manifests: list[Manifest]) -> None:
+    network, started = Network(manifests), pods(manifests)
+    admitted = {
+        (source.name, target.name)
+        for source, target in product(started, started)
+        for name, port in target.ports.items()
+        if name != "metrics" and network.admits(source, target, port)
+    }
+    present = {pod.name for pod in started}
+    expected = drawn_calls()
+    expected |= {(user, "postgres") for user in DATABASE_USERS if {user, "postgres"} <= present}
+    expected |= {(user, "minio") for user in OBJECT_STORE_USERS if {user, "minio"} <= present}
+    assert admitted == expected
+
+
+def test_the_world_is_reached_by_those_who_need_it(manifests: list[Manifest]) -> None:
+    network, started = Network(manifests), pods(manifests)
+    names = {policy["metadata"]["name"] for policy in network.policies}
+    outward = {pod.name: {port for _, port in network.outward(pod)} for pod in started}
+    for name, ports in outward.items():
+        expected = {443} if name in PUBLIC_INTERNET else set()
+        expected |= {5432} if name in DATABASE_USERS and "postgres-external" in names else set()
+        expected |= {443} if name in OBJECT_STORE_USERS and "object-store-external" in names else set()
+        assert ports == expected, name
+
+
+def test_each_policy_selects_the_pods_it_is_for(manifests: list[Manifest]) -> None:
+    started = pods(manifests)
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        name, selector = policy["metadata"]["name"], policy["spec"]["podSelector"]
+        selected = {pod.name for pod in started if selects(selector, pod.labels)}
+        assert selected, name
+        if name in {pod.name for pod in started}:
+            assert selected == {name}
+
+
+def test_every_pod_is_held_both_ways(manifests: list[Manifest]) -> None:
+    network = Network(manifests)
+    for pod, direction in product(pods(manifests), ("Ingress", "Egress")):
+        named = {policy["metadata"]["name"] for policy in network.selecting(pod, direction)}
+        assert "default-deny" in named, pod.owner
+
+
+def test_pods_are_restricted(manifests: list[Manifest]) -> None:
+    for pod in pods(manifests):
+        assert pod.spec["securityContext"]["runAsNonRoot"] is True, pod.owner
+        assert pod.spec["automountServiceAccountToken"] is False, pod.owner
+        for container in pod.containers:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+
+
+def test_variables_are_settings(manifests: list[Manifest]) -> None:
+    known = {
+        f"{settings_class(name).model_config.get('env_prefix')}{field.upper()}"
+        for name in service_names()
+        for field in settings_class(name).model_fields
+    }
+    used = {variable["name"] for pod in pods(manifests) for variable in pod.variables}
+    assert {name for name in used if name.startswith("LEARNDOCK_")} <= known
+
+
+def test_secrets_are_named_never_told(manifests: list[Manifest]) -> None:
+    assert list(of_kind(manifests, "Secret")) == []
+    for pod in pods(manifests):
+        for variable in pod.variables:
+            if re.search("TOKEN|PASSWORD|KEY|DATABASE_URL|SECRET", variable["name"]):
+                assert "secretKeyRef" in variable["valueFrom"], variable
+
+
+def test_ports_are_the_services_own(manifests: list[Manifest]) -> None:
+    by_name = {pod.name: pod for pod in pods(manifests)}
+    for name in SERVICES:
+        pod = by_name[name]
+        variables = {variable["name"]: variable.get("value", "") for variable in pod.variables}
+        default = settings_class(name).model_fields["listen"].default
+        listen = variables[f"LEARNDOCK_{name.upper()}_LISTEN"]
+        assert _port(listen) == _port(default) == pod.ports["grpc"]
+        assert _port(variables[f"LEARNDOCK_{name.upper()}_METRICS_LISTEN"]) == pod.ports["metrics"]
+        probes = [pod.containers[0][f"{kind}Probe"]["grpc"] for kind in ("startup", "readiness", "liveness")]
+        assert {probe["port"] for probe in probes} == {pod.ports["grpc"]}
+        for variable, value in variables.items():
+            if variable.endswith("_ADDRESS"):
+                host, _, port = value.removeprefix("dns:///").partition(":")
+                assert by_name[host].ports["grpc"] == int(port)
+
+
+def test_services_lead_to_their_pods(manifests: list[Manifest]) -> None:
+    by_name: dict[str, Pod] = {pod.name: pod for pod in pods(manifests)}
+    for service in of_kind(manifests, "Service"):
+        pod = by_name[service["metadata"]["name"]]
+        assert service["spec"]["clusterIP"] == "None", "callers balance themselves"
+        assert selects({"matchLabels": service["spec"]["selector"]}, pod.labels)
+        assert [pod.ports[port["targetPort"]] for port in service["spec"]["ports"]] == [
+            port["port"] for port in service["spec"]["ports"]
+        ]
+    for kind in ("PodDisruptionBudget", "HorizontalPodAutoscaler"):
+        assert {manifest["metadata"]["name"] for manifest in of_kind(manifests, kind)} == set(SERVICES)
+
+
+def test_routes_lead_to_every_service_by_its_name(manifests: list[Manifest]) -> None:
+    for route in of_kind(manifests, "GRPCRoute"):
+        (rule,) = route["spec"]["rules"]
+        (backend,), (match,) = rule["backendRefs"], rule["matches"]
+        assert backend["name"] == route["metadata"]["name"]
+        proto = (ROOT / "protos" / "learndock" / "v1" / f"{backend['name']}_service.proto").read_text()
+        assert f"service {match['method']['service'].removeprefix('learndock.v1.')} " in proto
+        assert backend["port"] == _port(settings_class(backend["name"]).model_fields["listen"].default)
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
