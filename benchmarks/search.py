@@ -90,7 +90,7 @@ def _measured(folder: Path, families: Families, sizes: Sequence[int]) -> dict[st
     generator = np.random.default_rng(1)
     tasks = some_tasks(families, TASKS)
     filled, known = empty(folder), 0
-    with served(filled, folder) as address:
+    with served(filled) as address:
         for size in sizes:
             fill(filled, families, generator, first=known + 1, last=size)
             known = size
@@ -120,6 +120,8 @@ def fill(filled: Filled, families: Families, generator: np.random.Generator, *, 
             _show(f"{change.sequence:,} applied")
     _show(f"{last:,} applied, fitting")
     filled.live.publish()
+    while filled.live.refit():
+        pass
     filled.pack.release()
 
 

@@ -20,7 +20,6 @@ from services.search.follower import Follower
 from services.search.live import LiveIndex
 from services.search.packs import Pack
 from services.search.servicer import SearchServicer
-from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
 from services.search.words import Words
 
@@ -54,11 +53,10 @@ def empty(folder: Path) -> Filled:
 
 
 @contextmanager
-def served(filled: Filled, folder: Path) -> Iterator[str]:
+def served(filled: Filled) -> Iterator[str]:
     """Serve an index; gives the address."""
     storage = Peer(_NOWHERE, "")
-    snapshots = SnapshotFile(folder / "index.snapshot", folder / "packs")
-    follower = Follower(filled.live, CatalogueSource(storage), snapshots, snapshot_seconds=3600.0)
+    follower = Follower(filled.live, CatalogueSource(storage))
     servicer = SearchServicer(SearchDesk(filled.live, filled.engine, _EXHAUSTIVE_BELOW), follower)
     application = Application(
         "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)

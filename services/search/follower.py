@@ -14,7 +14,6 @@ from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
 from learndock.serving import caller
 from services.search.index import DockIndex
 from services.search.live import LiveIndex
-from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource, ChangeStream, News
 
 # While the catalogue is ahead, changes are published in batches: each costs a new index of the islands it touches.
@@ -44,7 +43,7 @@ class FollowerStatus:
 
 
 class Follower:
-    """Applies the catalogue's changes to the index in a thread, for ever, and saves it now and then.
+    """Applies the catalogue's changes to the index in a thread, for ever.
 
     Parameters
     ----------
@@ -52,39 +51,28 @@ class Follower:
         The index.
     source
         The catalogue.
-    snapshots
-        Where the index is saved.
-    snapshot_seconds
-        Least time between two snapshots.
     """
 
-    def __init__(
-        self, live: LiveIndex, source: CatalogueSource, snapshots: SnapshotFile, *, snapshot_seconds: float
-    ) -> None:
+    def __init__(self, live: LiveIndex, source: CatalogueSource) -> None:
         self._live = live
         self._source = source
-        self._snapshots = snapshots
-        self._snapshot_seconds = snapshot_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="search-follower", daemon=True)
         self._stream: ChangeStream | None = None
         self._latest = 0
         self._following = False
-        self._published_at = self._saved_at = time.monotonic()
-        self._saved_sequence = live.current.sequence
-        self._retired = 0
+        self._published_at = time.monotonic()
 
     def start(self) -> None:
         """Begin to follow."""
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Stop following and save the index."""
+        """Stop following."""
         self._stopping.set()
         if self._stream is not None:
             self._stream.cancel()
         self._thread.join(grace)
-        self._save()
 
     def status(self) -> FollowerStatus:
         """How far the index has followed."""
@@ -109,8 +97,10 @@ class Follower:
                 caller.check_active()
                 if news.change is not None:
                     fresh.apply(news.change)
-                if fresh.applied >= news.latest and self._live.adopt(fresh, even_behind=even_behind):
-                    return self._live.current
+                if fresh.applied >= news.latest:
+                    fresh.publish()  # fits its islands, while the old index still follows
+                    if self._live.adopt(fresh, even_behind=even_behind):
+                        return self._live.current
         finally:
             stream.cancel()
         raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The catalogue ended the stream of changes.", retry_after=1.0)
@@ -154,16 +144,6 @@ class Follower:
         if self._live.pending >= _BATCH or not behind or now - self._published_at > _PUBLISH_SECONDS:
             self._live.publish()
             self._published_at = now
-        if now - self._saved_at > self._snapshot_seconds:
-            self._save()
-            self._saved_at = now
-
-    def _save(self) -> None:
-        saved = self._live.saved_state()
-        if saved.index.sequence != self._saved_sequence:
-            self._snapshots.save(saved)
-            self._saved_sequence = saved.index.sequence
-            self._retired = self._live.forget_retired_words(self._retired)
 
 
 def _log_failure(state: RetryCallState) -> None:

@@ -74,7 +74,7 @@ def followed(index: IslandIndex, changed: Collection[str], entries: Mapping[str,
     entries
         All learnwares that the island now has, by id; at least one.
     """
-    if _outgrown(index.profile, entries):
+    if _young(index.profile, entries):
         return found(index.key, entries.values(), number=index.profile.number + 1)
     small = {placed.entry.learnware_id: placed for placed in index.small.learnwares}
     for learnware_id in changed:
@@ -101,8 +101,21 @@ def _merged_when_worth(index: IslandIndex) -> IslandIndex:
     return merged(index.key, index.profile, index.background, learnwares)
 
 
-def _outgrown(fitted: profile.Profile, entries: Mapping[str, Entry]) -> bool:
-    if _YOUNG <= len(entries) < _REFIT_GROWTH * fitted.fitted_on:  # whatever of it is private
+def caught_up(index: IslandIndex, entries: Mapping[str, Entry]) -> IslandIndex:
+    """An index of some time ago with what changed since; `entries` are all learnwares that the island has, by id."""
+    before = {placed.entry.learnware_id: placed.entry for placed in index.living()}
+    changed = {name for name in before.keys() | entries.keys() if before.get(name) is not entries.get(name)}
+    return followed(index, changed, entries)
+
+
+def outgrown(fitted: profile.Profile, entries: Mapping[str, Entry]) -> bool:
+    """Whether an island with these learnwares should be fitted anew, however long that takes."""
+    if len(entries) < _REFIT_GROWTH * fitted.fitted_on:  # whatever of it is private
         return False
-    count = len(fitting_basis(list(entries.values())))
-    return fitted.fitted_on < count < _YOUNG or count >= _REFIT_GROWTH * fitted.fitted_on
+    return len(fitting_basis(list(entries.values()))) >= _REFIT_GROWTH * fitted.fitted_on
+
+
+def _young(fitted: profile.Profile, entries: Mapping[str, Entry]) -> bool:
+    if len(entries) >= _YOUNG and fitted.fitted_on >= _YOUNG:
+        return False
+    return fitted.fitted_on < len(fitting_basis(list(entries.values()))) < _YOUNG

@@ -98,6 +98,7 @@ class LiveIndex:
         self._members: dict[IslandKey | None, dict[str, Entry]] = {}
         self._seen: dict[str, int] = {}
         self._changed: dict[IslandKey | None, set[str]] = {}
+        self._refitted: dict[IslandKey, IslandIndex] = {}
         self._retired: list[int] = []
         self._applied = 0
 
@@ -156,6 +157,8 @@ class LiveIndex:
     def publish(self) -> DockIndex:
         """Make everything that was applied visible to searches."""
         with self._lock:
+            if not self._changed and self._applied == self._current.sequence:
+                return self._current
             # Words first: a search may find words of entries that its index lacks, and drops them; never the reverse.
             self._words.add(self._changed_entries())
             islands = dict(self._current.islands)
@@ -175,16 +178,43 @@ class LiveIndex:
 
     def _follow(self, islands: dict[str, IslandIndex], key: IslandKey) -> None:
         members, old = self._members[key], islands.get(key.island_id)
+        refitted = self._refitted.pop(key, None)
         if not members:
             islands.pop(key.island_id, None)
             return
         if old is None:
-            number = self._profile_numbers.get(key.island_id, 0) + 1
-            followed = growth.found(key, members.values(), number=number)
+            followed = growth.found(key, members.values(), number=self._next_number(key))
+        elif refitted is not None:
+            followed = growth.caught_up(refitted, members)
         else:
             followed = growth.followed(old, self._changed[key], members)
         islands[key.island_id] = followed
         self._profile_numbers[key.island_id] = followed.profile.number
+
+    def _next_number(self, key: IslandKey) -> int:
+        return self._profile_numbers.get(key.island_id, 0) + 1
+
+    def refit(self) -> bool:
+        """Fit an island anew that has outgrown its profile, if there is one; tells whether there was.
+
+        Searches and changes go on meanwhile. In the end the new profile is switched in, with what changed since.
+        """
+        with self._lock:
+            before = next(filter(self._is_outgrown, self._current.islands.values()), None)
+            if before is None:
+                return False
+            entries, number = list(self._members[before.key].values()), self._next_number(before.key)
+        fitted = growth.found(before.key, entries, number=number)
+        with self._lock:
+            now = self._current.islands.get(before.key.island_id)
+            if now is not None and now.profile is before.profile:  # else the index was made anew meanwhile
+                self._refitted[before.key] = fitted
+                self._changed.setdefault(before.key, set())
+                self.publish()
+        return True
+
+    def _is_outgrown(self, island: IslandIndex) -> bool:
+        return growth.outgrown(island.profile, self._members.get(island.key, {}))
 
     def _swap(self, index: DockIndex) -> None:
         self._engine.hold(index)

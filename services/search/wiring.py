@@ -16,6 +16,7 @@ from services.search.packs import Pack, remove_other_packs
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
+from services.search.upkeep import Upkeep
 from services.search.words import Words
 
 # A question carries a specification: 8 MiB hold two million numbers.
@@ -35,7 +36,8 @@ def build(settings: Settings) -> Application:
     if saved is not None:
         live.restore(saved)
     storage = Peer(settings.storage_address, settings.secret)
-    follower = Follower(live, CatalogueSource(storage), snapshots, snapshot_seconds=settings.snapshot_seconds)
+    follower = Follower(live, CatalogueSource(storage))
+    upkeep = Upkeep(live, snapshots, snapshot_seconds=settings.snapshot_seconds)
     desk = SearchDesk(live, engine, exhaustive_below=settings.exhaustive_below)
 
     def close() -> None:
@@ -49,7 +51,7 @@ def build(settings: Settings) -> Application:
         servicers=(
             Servicer("learndock.v1.SearchService", SearchServicer(desk, follower), add_SearchServiceServicer_to_server),
         ),
-        workers=(follower,),
+        workers=(follower, upkeep),
         close=close,
         max_message_bytes=MAX_MESSAGE_BYTES,
     )

@@ -82,6 +82,7 @@ def test_certified_answers_are_those_of_the_definition_while_the_dock_changes(
         for _ in range(int(generator.integers(0, 3))):
             sequence += 1
             live.apply(disturb(truth, generator, sequence))
+        live.refit()
         index, asked = live.publish(), random_question(generator)
         answer = ask(engine, index, asked)
         wanted = brute_force(index.islands[ISLAND].profile, truth, asked)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import count
 import math
 from pathlib import Path
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 
+from services.search import growth
 from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
 from services.search.search import search
@@ -18,7 +21,7 @@ from services.search.snapshot import SnapshotFile
 from tests.support.search import empty_index, learnware, question, specification
 
 ROOT = Path(__file__).parents[2]
-# Follows a history without end; fits anew (the island is young) and saves after each change; tells how far it came.
+# Follows a history without end; fits anew without pause and saves after each change; tells how far it came.
 FOLLOWING = f"""
 import importlib.util, sys
 from pathlib import Path
@@ -49,7 +52,9 @@ def restored(folder: Path) -> LiveIndex:
 
 
 def follow(folder: Path) -> None:
+    growth._YOUNG, growth._REFIT_GROWTH = 0, 1.0
     live = restored(folder)
+    threading.Thread(target=lambda: all(live.refit() or True for _ in count()), daemon=True).start()
     while True:
         live.apply(change(live.applied + 1))
         snapshots(folder).save(live.saved_state())

@@ -113,7 +113,65 @@ def test_an_island_is_fitted_anew_when_it_has_doubled(tmp_path: Path, monkeypatc
         live.apply(Change(number, learnware(number), searchable=True, specification=specification(generator)))
     assert live.publish().islands[ISLAND].profile.number == 1
     live.apply(Change(8, learnware(8), searchable=True, specification=specification(generator)))
-    assert live.publish().islands[ISLAND].profile.number == 2
+    assert live.publish().islands[ISLAND].profile.number == 1
+    assert live.refit()
+    assert live.current.islands[ISLAND].profile.number == 2
+    assert not live.refit()
+
+
+def test_what_changes_while_an_island_is_fitted_anew_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "_YOUNG", 0)
+    generator = np.random.default_rng(0)
+    live = filled_index(tmp_path, [specification(generator) for _ in range(4)])
+    for number in range(5, 9):
+        live.apply(Change(number, learnware(number), searchable=True, specification=specification(generator)))
+    live.publish()
+    found = growth.found
+
+    def found_while_changes_come(*arguments: object, **more: object) -> object:
+        live.apply(Change(9, learnware(2), searchable=False))
+        live.apply(Change(10, learnware(3, version=2), searchable=True, specification=specification(generator)))
+        live.publish()
+        assert live.current.sequence == 10
+        fitted = found(*arguments, **more)
+        live.apply(Change(11, learnware(11), searchable=True, specification=specification(generator)))
+        return fitted
+
+    monkeypatch.setattr(growth, "found", found_while_changes_come)
+    assert live.refit()
+    assert live.current.islands[ISLAND].profile.number == 2
+    assert live.current.sequence == 11
+    expected = [*((f"{n:08d}", 1) for n in (1, 4, 5, 6, 7, 8, 11)), ("00000003", 2)]
+    assert entries(live) == sorted(expected)
+    answer = ask(live.current, specification(generator))
+    assert (answer.certified, answer.admitted, answer.profile) == (True, 8, 2)
+
+
+def test_an_index_that_is_made_anew_while_an_island_is_fitted_keeps_its_own_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "_YOUNG", 0)
+    generator = np.random.default_rng(0)
+    live = filled_index(tmp_path, [specification(generator) for _ in range(2)])
+    for number in range(3, 6):
+        live.apply(Change(number, learnware(number), searchable=True, specification=specification(generator)))
+    fresh, one = live.beginning(), specification(generator)
+    live.publish()
+    fresh.apply(Change(6, learnware(6), searchable=True, specification=one))
+    found = growth.found
+
+    def found_while_adopted(*arguments: object, **more: object) -> object:
+        monkeypatch.setattr(growth, "found", found)
+        fitted = found(*arguments, **more)
+        assert live.adopt(fresh, even_behind=False)
+        return fitted
+
+    monkeypatch.setattr(growth, "found", found_while_adopted)
+    assert live.refit()
+    assert entries(live) == [("00000006", 1)]
+    assert live.current.islands[ISLAND].profile.fitted_on == 1
 
 
 def test_private_learnwares_do_not_shape_the_profile(tmp_path: Path) -> None:

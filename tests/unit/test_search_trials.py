@@ -35,6 +35,7 @@ def test_certified_answers_are_those_of_the_definition(tmp_path: Path, monkeypat
         for _ in range(int(generator.integers(0, 3))):
             sequence += 1
             live.apply(disturb(truth, generator, sequence))
+        live.refit()
         index, asked = live.publish(), random_question(generator)
         answer = search(index, asked, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
         wanted = brute_force(index.islands["table-d2"].profile, truth, asked)
