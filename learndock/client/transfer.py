@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 import hashlib
 import itertools
-import os
 from pathlib import Path
+from types import TracebackType
 
 from learndock.client.patience import BREAKS, Patience
 from learndock.errors import DataLoss, InvalidInput, NotFound, Reason
@@ -19,6 +21,7 @@ Progress = Callable[[int, int], None]
 
 CHUNK_BYTES = 2**20
 _STREAM_SECONDS = 3600.0
+_MAX_PENDING = 4
 
 
 def silent(_done: int, _total: int) -> None:
@@ -57,24 +60,29 @@ def _uploads(stub: StorageServiceStub, size: int, sha256: str, learnware_id: str
     # that was finished or expired is given as well; then the next number makes a new one.
     for number in itertools.count():
         request_id = hashlib.sha256(f"{sha256} {learnware_id} {number}".encode()).hexdigest()
-        answer = stub.StartUpload(
-            pb.StartUploadRequest(size_bytes=size, learnware_id=learnware_id, request_id=request_id)
+        request = pb.StartUploadRequest(
+            size_bytes=size, learnware_id=learnware_id, request_id=request_id, sha256=sha256
         )
-        yield answer.upload.upload_id
+        yield stub.StartUpload(request).upload.upload_id
 
 
 def _send(stub: StorageServiceStub, upload_id: str, path: Path, size: int, progress: Progress) -> None:
     patience = Patience()
-    committed = 0
-    while True:
+    # To ask how much of a small one has come before costs as much as to send it.
+    committed = _committed(stub, upload_id) if size > CHUNK_BYTES else 0
+    while committed < size:
+        progress(committed, size)
         try:
-            committed = stub.GetUpload(pb.GetUploadRequest(upload_id=upload_id)).upload.committed_bytes
-            progress(committed, size)
-            if committed == size:
-                return
-            stub.WriteUpload(_pieces(path, upload_id, committed, size, progress), timeout=_STREAM_SECONDS)
+            pieces = _pieces(path, upload_id, committed, size, progress)
+            committed = stub.WriteUpload(pieces, timeout=_STREAM_SECONDS).upload.committed_bytes
         except BREAKS as error:
             patience.bear(error, committed)
+            committed = _committed(stub, upload_id)
+    progress(size, size)
+
+
+def _committed(stub: StorageServiceStub, upload_id: str) -> int:
+    return int(stub.GetUpload(pb.GetUploadRequest(upload_id=upload_id)).upload.committed_bytes)
 
 
 def _pieces(path: Path, upload_id: str, offset: int, size: int, progress: Progress) -> Iterator[pb.WriteUploadRequest]:
@@ -110,8 +118,7 @@ def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *,
     """
     target = path / f"{version.learnware_id}-v{version.version}.zip" if path.is_dir() else path
     part = target.with_name(f".{target.name}.{version.sha256[:12]}.part")
-    _fetch(stub, version, part, progress)
-    if file_sha256(part) != version.sha256:
+    if _fetch(stub, version, part, progress) != version.sha256:
         part.unlink()
         raise DataLoss(
             Reason.HASH_MISMATCH,
@@ -122,21 +129,56 @@ def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *,
     return target
 
 
-def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress) -> None:
+def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress) -> str:
+    """Digest of the whole file, found while it comes."""
     patience = Patience()
-    with part.open("ab") as file:
+    with part.open("a+b") as file, RunningDigest() as digest:
         if file.tell() > version.size_bytes:
             file.truncate(0)
-        while (offset := file.seek(0, os.SEEK_END)) < version.size_bytes:
+        file.seek(0)
+        while data := file.read(CHUNK_BYTES):
+            digest.update(data)
+        while (offset := file.tell()) < version.size_bytes:
             request = pb.DownloadPackageRequest(
                 learnware_id=version.learnware_id, version=version.version, offset=offset
             )
             try:
                 for piece in stub.DownloadPackage(request, timeout=_STREAM_SECONDS):
+                    digest.update(piece.data)
                     file.write(piece.data)
                     progress(file.tell(), version.size_bytes)
             except BREAKS as error:
                 patience.bear(error, offset)
+        return digest.hexdigest()
+
+
+class RunningDigest:
+    """SHA-256 of bytes as they come, found by a thread of its own."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="digest")
+        self._pending: deque[Future[None]] = deque()
+
+    def update(self, data: bytes) -> None:
+        """Go on with the next bytes; waits when too many are left to do."""
+        self._pending.append(self._pool.submit(self._digest.update, data))
+        if len(self._pending) > _MAX_PENDING:
+            self._pending.popleft().result()
+
+    def hexdigest(self) -> str:
+        """The digest of all bytes."""
+        while self._pending:
+            self._pending.popleft().result()
+        return self._digest.hexdigest()
+
+    def __enter__(self) -> RunningDigest:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
 
 
 def send_chunks(path: Path) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[2]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from learndock.package import inspector; inspector.main()"
 
 
-def inspect_confined(path: Path, semantic: SemanticSpecification | None = None) -> Inspection:
+def inspect_confined(path: Path, semantic: SemanticSpecification | None = None, *, sha256: str = "") -> Inspection:
     """What `inspect_package` answers, found in a process that holds no secret and is killed at its limits.
 
     Raises
@@ -37,6 +37,7 @@ def inspect_confined(path: Path, semantic: SemanticSpecification | None = None) 
     request = {
         "path": str(path.resolve()),
         "semantic": semantic_json(semantic).decode() if semantic else "",
+        "sha256": sha256,
         "seconds": WALL_SECONDS,
     }
     answer = _ask(json.dumps(request).encode())

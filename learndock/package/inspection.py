@@ -55,7 +55,7 @@ class Inspection:
     size_bytes: int
 
 
-def inspect_package(path: Path, semantic: SemanticSpecification | None = None) -> Inspection:
+def inspect_package(path: Path, semantic: SemanticSpecification | None = None, *, sha256: str = "") -> Inspection:
     """Read and check the package at `path`, in this process; see `learndock.package.confined` for strangers' packages.
 
     Parameters
@@ -64,6 +64,8 @@ def inspect_package(path: Path, semantic: SemanticSpecification | None = None) -
         The archive.
     semantic
         What it is for, where the submitter tells; takes the place of the package's own.
+    sha256
+        Digest of the archive, where it is known already.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def inspect_package(path: Path, semantic: SemanticSpecification | None = None) -
             specification=specification,
             requirements=read_requirements(archive),
             scan=scan(archive),
-            sha256=file_sha256(path),
+            sha256=sha256 or file_sha256(path),
             size_bytes=path.stat().st_size,
         )
 

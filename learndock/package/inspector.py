@@ -52,7 +52,7 @@ def _serve(connection: socket.socket) -> None:
     try:
         request = json.loads(read_all(connection))
         _limit(request["seconds"])
-        connection.sendall(_answer(Path(request["path"]), request["semantic"].encode()))
+        connection.sendall(_answer(Path(request["path"]), request["semantic"].encode(), request["sha256"]))
     except (MemoryError, OSError):
         pass  # no answer: beyond the limits, or nobody waits for one any more
     except BaseException as error:  # told by name only; whatever it was must not go on as the parent would
@@ -68,8 +68,8 @@ def _limit(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)  # the signal ends the process
 
 
-def _answer(path: Path, semantic: bytes) -> bytes:
+def _answer(path: Path, semantic: bytes, sha256: str) -> bytes:
     try:
-        return dump_inspection(inspect_package(path, parse_semantic(semantic) if semantic else None))
+        return dump_inspection(inspect_package(path, parse_semantic(semantic) if semantic else None, sha256=sha256))
     except LearndockError as error:
         return dump_error(error)

@@ -107,22 +107,26 @@ class StartUploadRequest(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     LEARNWARE_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     size_bytes: _builtins.int
     """Size of the package in bytes, 1 to 2 GiB."""
     learnware_id: _builtins.str
     """Learnware to which this is a new version; empty for a new learnware."""
     request_id: _builtins.str
     """Repeating a request with the same id (at most 64 characters) has one effect."""
+    sha256: _builtins.str
+    """SHA-256 of the whole package, where it is known by now; a large package is then stored while it comes."""
     def __init__(
         self,
         *,
         size_bytes: _builtins.int = ...,
         learnware_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["learnware_id", b"learnware_id", "request_id", b"request_id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learnware_id", b"learnware_id", "request_id", b"request_id", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from learndock.errors import FailedPrecondition, InvalidInput, Reason
 from learndock.serving.sql import Database, now
 from services.storage.blobs import BlobStore, FolderBlobs
-from services.storage.models import Table, UploadRow, VersionRow
+from services.storage.models import SegmentRow, Table, UploadRow, VersionRow
 
 _FORMAT = 1
 _CATALOGUE = "catalogue.jsonl.gz"
@@ -33,7 +33,7 @@ _SEAL = "backup.json"
 _PACKAGES = "packages"
 _ROWS_AT_A_TIME = 500
 # Bytes on their way in are not part of it: their senders send them again.
-_LEFT_OUT = {UploadRow.__tablename__}
+_LEFT_OUT = {UploadRow.__tablename__, SegmentRow.__tablename__}
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _copy(source: BlobStore, target: BlobStore, sha256: str, aside: Path) -> Non
     with aside.open("wb") as file:
         for piece in source.chunks(sha256):
             file.write(piece)
-    target.put(aside, sha256)
+    with aside.open("rb") as file:
+        target.put(file, aside.stat().st_size, sha256)
     aside.unlink()
 
 

@@ -40,6 +40,13 @@ class Blob:
     touch_time: datetime
 
 
+class Source(Protocol):
+    """Bytes to keep: an open file, or what is still on its way."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, fewer than `size` only at the end."""
+
+
 class BlobStore(Protocol):
     """Keeps immutable bytes under their SHA-256.
 
@@ -48,8 +55,8 @@ class BlobStore(Protocol):
     just before the reference is made protects it.
     """
 
-    def put(self, path: Path, sha256: str) -> None:
-        """Keep a copy of the file, durably.
+    def put(self, source: Source, size_bytes: int, sha256: str) -> None:
+        """Keep what a source of so many bytes gives, durably.
 
         Raises
         ------
@@ -96,20 +103,20 @@ class FolderBlobs:
         self._aside = root / "incoming"
         self._aside.mkdir(parents=True, exist_ok=True)
 
-    def put(self, path: Path, sha256: str) -> None:
+    def put(self, source: Source, size_bytes: int, sha256: str) -> None:
         """See `BlobStore.put`."""
         target = self._path(sha256)
+        checked = CheckedSource(source, size_bytes, sha256)
         if target.exists():
-            verify_file(path, sha256)
+            checked.exhaust()
             os.utime(target)
             return
         aside = self._aside / uuid4().hex
         try:
-            with path.open("rb") as source, aside.open("xb") as file:
-                shutil.copyfileobj(source, file, CHUNK_BYTES)
+            with aside.open("xb") as file:
+                shutil.copyfileobj(checked, file, CHUNK_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
-            verify_file(aside, sha256)
             faults.reach("package.written")
             target.parent.mkdir(parents=True, exist_ok=True)
             aside.rename(target)
@@ -194,16 +201,39 @@ def verified(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
         digest.update(piece)
         held = piece
     if digest.hexdigest() != sha256:
-        raise _damaged(sha256)
+        raise damaged(sha256)
     if held:
         yield held
 
 
-def verify_file(path: Path, sha256: str) -> None:
-    """Raise DataLoss unless a file has the digest."""
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise _damaged(sha256)
+class CheckedSource:
+    """A source that gives its last byte only once the digest of all is found right; raises DataLoss otherwise."""
+
+    def __init__(self, source: Source, size_bytes: int, sha256: str) -> None:
+        self._source = source
+        self._left = size_bytes
+        self._sha256 = sha256
+        self._digest = hashlib.sha256()
+        self._check()
+
+    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
+        """The next bytes."""
+        data = self._source.read(min(size, self._left))
+        if not data and self._left:
+            raise damaged(self._sha256)
+        self._digest.update(data)
+        self._left -= len(data)
+        self._check()
+        return data
+
+    def exhaust(self) -> None:
+        """Read to the end."""
+        while self.read():
+            pass
+
+    def _check(self) -> None:
+        if not self._left and self._digest.hexdigest() != self._sha256:
+            raise damaged(self._sha256)
 
 
 def unknown_blob(sha256: str) -> NotFound:
@@ -211,7 +241,8 @@ def unknown_blob(sha256: str) -> NotFound:
     return NotFound(Reason.RESOURCE_UNKNOWN, f"There is no package {sha256}.", resource=sha256)
 
 
-def _damaged(sha256: str) -> DataLoss:
+def damaged(sha256: str) -> DataLoss:
+    """The error for bytes that are not what their name says."""
     return DataLoss(Reason.HASH_MISMATCH, f"The bytes of package {sha256} do not have that SHA-256.", resource=sha256)
 
 

@@ -11,6 +11,7 @@ from learndock.learnware import LearnwareVersion
 from learndock.serving import caller
 from learndock.serving.sql import now
 from services.storage.blobs import BlobStore
+from services.storage.read_ahead import read_ahead
 
 _DEFAULT_LIFETIME_SECONDS = 900
 _MAX_LIFETIME_SECONDS = 86_400
@@ -74,7 +75,8 @@ def read_package(blobs: BlobStore, version: LearnwareVersion, offset: int) -> It
     _check_present(blobs, version)
     if offset == version.size_bytes:
         yield offset, b""
-    for piece in blobs.chunks(version.sha256, offset) if offset < version.size_bytes else ():
+        return
+    for piece in read_ahead(blobs.chunks(version.sha256, offset)):
         caller.check_active()
         yield offset, piece
         offset += len(piece)

@@ -88,7 +88,7 @@ class ChangeRow(Table):
 
 
 class UploadRow(Table):
-    """A package on its way in. `committed_bytes` of its file are safely on disk."""
+    """A package on its way in. `committed_bytes` of it are safely kept."""
 
     __tablename__ = "uploads"
 
@@ -96,8 +96,19 @@ class UploadRow(Table):
     owner_id: Mapped[str] = mapped_column(String(64), index=True)
     learnware_id: Mapped[str] = mapped_column(String(8))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
     committed_bytes: Mapped[int] = mapped_column(BigInteger)
     expire_time: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SegmentRow(Table):
+    """Bytes of an upload, from `start` on, that are an object of the bucket."""
+
+    __tablename__ = "segments"
+
+    upload_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    start: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(128))
 
 
 class RequestRow(RequestLog, Table):

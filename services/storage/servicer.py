@@ -59,7 +59,11 @@ class StorageServicer(rpc.StorageServiceServicer):
             if request.learnware_id:
                 catalogue.living_learnware(session, principal, request.learnware_id)
             upload = self._uploads.start(
-                session, principal, size_bytes=request.size_bytes, learnware_id=request.learnware_id
+                session,
+                principal,
+                size_bytes=request.size_bytes,
+                learnware_id=request.learnware_id,
+                sha256=request.sha256,
             )
             return pb.StartUploadResponse(upload=messages.upload_to_message(upload))
 

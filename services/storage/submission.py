@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-import re
 
 from sqlalchemy.orm import Session
 
@@ -29,10 +28,9 @@ from learndock.serving import faults
 from learndock.serving.sql import Database
 from learndock.wire import specification_to_message
 from services.storage import catalogue, store
-from services.storage.blobs import BlobStore
+from services.storage.blobs import BlobStore, is_sha256
 from services.storage.uploads import Upload, Uploads
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 # The package itself is at fault: sending the same bytes again would not help, so nothing of it is kept.
 _REFUSALS = (InvalidInput, DataLoss, AlreadyExists, NotFound, PermissionDenied, ResourceExhausted)
 
@@ -114,36 +112,39 @@ class PackageDesk:
         )
 
     def _examine(self, principal: Principal, submission: Submission) -> Inspection:
-        path = self._uploads.path(submission.upload.upload_id)
-        arrived = file_sha256(path)
-        if arrived != submission.sha256:
-            raise DataLoss(
-                Reason.HASH_MISMATCH,
-                f"The package arrived with SHA-256 {arrived}; send it again.",
-                resource=submission.upload.upload_id,
+        forwarded = self._uploads.forwarded(submission.upload, submission.sha256)
+        with self._uploads.collected(submission.upload) as path:
+            if not forwarded:
+                _check_digest(path, submission)
+                self._mend(path, submission)
+            with self._database.read() as session:
+                catalogue.refuse_duplicate(session, principal, submission.sha256)
+            inspection = inspect_confined(
+                path, self._expected_semantic(principal, submission), sha256=submission.sha256
             )
-        self._mend(path, submission.sha256)
-        with self._database.read() as session:
-            catalogue.refuse_duplicate(session, principal, submission.sha256)
-        inspection = inspect_confined(path, self._expected_semantic(principal, submission))
-        if inspection.semantic is None:
-            raise InvalidInput(
-                Reason.SEMANTIC_INVALID,
-                "Neither the request nor the package holds a semantic specification.",
-                field="semantic_specification",
-            )
-        faults.reach("finish.examined")
-        self._blobs.put(path, submission.sha256)
+            if inspection.semantic is None:
+                raise InvalidInput(
+                    Reason.SEMANTIC_INVALID,
+                    "Neither the request nor the package holds a semantic specification.",
+                    field="semantic_specification",
+                )
+            faults.reach("finish.examined")
+            if not forwarded:
+                self._put(path, submission)
         faults.reach("finish.stored")
         return inspection
 
-    def _mend(self, path: Path, sha256: str) -> None:
+    def _mend(self, path: Path, submission: Submission) -> None:
         """A package whose stored bytes were lost or put aside is whole again once anybody sends it."""
-        if self._blobs.stat(sha256) is None:
+        if self._blobs.stat(submission.sha256) is None:
             with self._database.read() as session:
-                referred = store.is_referred(session, sha256)
+                referred = store.is_referred(session, submission.sha256)
             if referred:
-                self._blobs.put(path, sha256)
+                self._put(path, submission)
+
+    def _put(self, path: Path, submission: Submission) -> None:
+        with path.open("rb") as file:
+            self._blobs.put(file, submission.upload.size_bytes, submission.sha256)
 
     def _check_kept(self, sha256: str) -> None:
         """The bytes may have been collected just before they were put again; see `Collection`."""
@@ -152,7 +153,7 @@ class PackageDesk:
 
     def _check_complete(self, submission: Submission) -> None:
         upload = submission.upload
-        if not _SHA256.fullmatch(submission.sha256):
+        if not is_sha256(submission.sha256):
             raise InvalidInput(Reason.FIELD_INVALID, "A SHA-256 has 64 hexadecimal digits, lower case.", field="sha256")
         if upload.committed_bytes != upload.size_bytes:
             raise FailedPrecondition(
@@ -174,3 +175,13 @@ class PackageDesk:
                 field="semantic_specification",
             )
         return learnware.semantic_specification
+
+
+def _check_digest(path: Path, submission: Submission) -> None:
+    arrived = file_sha256(path)
+    if arrived != submission.sha256:
+        raise DataLoss(
+            Reason.HASH_MISMATCH,
+            f"The package arrived with SHA-256 {arrived}; send it again.",
+            resource=submission.upload.upload_id,
+        )

@@ -1,21 +1,17 @@
 """Packages on their way in: resumable, and forgotten when nobody goes on.
 
-An upload is a row and a file. The row's `committed_bytes` are on disk for certain; what the file holds beyond them is
-cut off before anything is appended. So a broken stream, a killed service and a lost page cache all end in a state
-from which the sender can go on.
+An upload is a row, and bytes in a staging place. The row's `committed_bytes` are kept for certain; what lies beyond
+them is dropped before anything is appended. So a broken stream, a killed service and a lost page cache all end in a
+state from which the sender can go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-import fcntl
-import os
 from pathlib import Path
-import time
-from typing import BinaryIO
 from uuid import uuid4
 
 from sqlalchemy import delete, func, select
@@ -30,13 +26,15 @@ from learndock.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from learndock.serving import caller, faults
+from learndock.serving import faults
 from learndock.serving.sql import Database, now
-from services.storage.models import UploadRow
+from services.storage.blobs import is_sha256
+from services.storage.checkpoints import Checkpoints
+from services.storage.models import SegmentRow, UploadRow
+from services.storage.staging import Consignment, Draft, Piece, Staging
 
 MAX_CHUNK_BYTES = 2**20
-_CHECKPOINT_BYTES = 8 * 2**20
-_LOCK_SECONDS = 20.0
+_CHECKPOINT_BYTES = 16 * 2**20
 _DISK_RETRY_SECONDS = 30.0
 
 
@@ -54,6 +52,8 @@ class Upload:
         Learnware of which it becomes a version; empty for a new one.
     size_bytes
         Declared length.
+    sha256
+        Declared digest; empty where the sender did not tell.
     committed_bytes
         Bytes that are safely stored.
     expire_time
@@ -64,8 +64,14 @@ class Upload:
     owner_id: str
     learnware_id: str
     size_bytes: int
+    sha256: str
     committed_bytes: int
     expire_time: datetime
+
+    @property
+    def consignment(self) -> Consignment:
+        """What was announced of it."""
+        return Consignment(self.upload_id, self.size_bytes, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -96,25 +102,28 @@ class UploadLimits:
 
 
 class Uploads:
-    """Uploads of a service: rows in its database, files in a folder."""
+    """Uploads of a service: rows in its database, bytes in a staging place."""
 
-    def __init__(self, database: Database, folder: Path, limits: UploadLimits) -> None:
+    def __init__(self, database: Database, staging: Staging, limits: UploadLimits) -> None:
         self._database = database
-        self._folder = folder
+        self._staging = staging
         self._limits = limits
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, session: Session, principal: Principal, *, size_bytes: int, learnware_id: str) -> Upload:
+    def start(
+        self, session: Session, principal: Principal, *, size_bytes: int, learnware_id: str, sha256: str = ""
+    ) -> Upload:
         """Begin an upload, in the transaction of `session`.
 
         Raises
         ------
         InvalidInput
-            The size is 0.
+            The size is 0, or the digest is none.
         ResourceExhausted
             The size, or the number of unfinished uploads, is above the limit.
         """
         self._check_size(size_bytes)
+        if sha256 and not is_sha256(sha256):
+            raise InvalidInput(Reason.FIELD_INVALID, "A SHA-256 has 64 hexadecimal digits, lower case.", field="sha256")
         own = select(func.count()).select_from(UploadRow).where(UploadRow.owner_id == principal.user_id)
         if (session.scalar(own) or 0) >= self._limits.max_open_uploads:
             raise ResourceExhausted(
@@ -125,6 +134,7 @@ class Uploads:
             owner_id=principal.user_id,
             learnware_id=learnware_id,
             size_bytes=size_bytes,
+            sha256=sha256,
             committed_bytes=0,
             expire_time=now() + self._limits.lifetime,
         )
@@ -143,9 +153,9 @@ class Uploads:
         with self._database.read() as session:
             row = session.get(UploadRow, upload_id)
             if row is None or row.owner_id != principal.user_id or row.expire_time <= now():
-                raise NotFound(Reason.RESOURCE_UNKNOWN, f"You have no upload {upload_id}.", resource=upload_id)
+                raise _unknown(upload_id)
             upload = _upload(row)
-        return replace(upload, committed_bytes=min(upload.committed_bytes, self._length(upload_id)))
+        return replace(upload, committed_bytes=self._staging.length(upload_id, upload.committed_bytes))
 
     def write(self, principal: Principal, upload_id: str, chunks: Iterable[Chunk]) -> Upload:
         """Append chunks; when they break off, what came before is committed all the same.
@@ -160,33 +170,27 @@ class Uploads:
             A chunk is too long, or goes beyond the declared size.
         """
         self.get(principal, upload_id)
-        with _disk_told(), self._locked(upload_id) as file:
+        with _disk_told(), self._staging.hold(upload_id):
             upload = self.get(principal, upload_id)
-            committed = self._truncated(file, upload)
-            written = committed
-            try:
-                for chunk in chunks:
-                    _check_chunk(chunk, written, upload.size_bytes)
-                    file.write(chunk.data)
-                    written += len(chunk.data)
-                    if written - committed >= _CHECKPOINT_BYTES:
-                        self._commit(file, upload_id, written)
-                        committed = written
-            finally:
-                self._commit(file, upload_id, written)
+            with self._staging.draft(upload.consignment, upload.committed_bytes) as draft:
+                self._pour(chunks, draft, upload)
         return self.get(principal, upload_id)
 
-    def path(self, upload_id: str) -> Path:
-        """File of an upload."""
-        return self._folder / upload_id
+    def collected(self, upload: Upload) -> AbstractContextManager[Path]:
+        """A local file of a whole upload."""
+        return self._staging.collected(upload.consignment)
+
+    def forwarded(self, upload: Upload, sha256: str) -> bool:
+        """Whether a whole upload is with the other packages already, under this digest."""
+        return self._staging.forwarded(upload.consignment, sha256)
 
     def forget(self, session: Session, upload_id: str) -> None:
-        """Remove an upload's row in a transaction; `discard` its file afterwards."""
-        session.execute(delete(UploadRow).where(UploadRow.upload_id == upload_id))
+        """Remove an upload's rows in a transaction; `discard` its bytes afterwards."""
+        _remove_rows(session, [upload_id])
 
     def discard(self, upload_id: str) -> None:
-        """Remove an upload's file."""
-        self.path(upload_id).unlink(missing_ok=True)
+        """Remove an upload's bytes."""
+        self._staging.discard(upload_id)
 
     def cancel(self, upload_id: str) -> None:
         """Forget an upload and its bytes."""
@@ -195,28 +199,16 @@ class Uploads:
         self.discard(upload_id)
 
     def purge_expired(self) -> int:
-        """Forget uploads whose time is over, and files without a row; how many rows that were."""
+        """Forget uploads whose time is over, and bytes without a row; how many rows that were."""
         with self._database.write() as session:
             expired = list(session.scalars(select(UploadRow.upload_id).where(UploadRow.expire_time <= now())))
-            session.execute(delete(UploadRow).where(UploadRow.upload_id.in_(expired)))
+            _remove_rows(session, expired)
             known = set(session.scalars(select(UploadRow.upload_id)))
         faults.reach("gc.uploads_forgotten")
-        for path in self._folder.iterdir():
-            if path.name not in known and self._is_old(path):
-                path.unlink(missing_ok=True)
+        for upload_id in expired:
+            self._staging.discard(upload_id)
+        self._staging.sweep(known)
         return len(expired)
-
-    def _length(self, upload_id: str) -> int:
-        """Length of an upload's file; 0 before the first chunk, less than was committed if the disk lost some."""
-        try:
-            return self.path(upload_id).stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _is_old(self, path: Path) -> bool:
-        with suppress(FileNotFoundError):
-            return time.time() - path.stat().st_mtime > min(self._limits.lifetime.total_seconds(), 3600)
-        return False
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes < 1:
@@ -227,39 +219,31 @@ class Uploads:
                 f"The package has {size_bytes} bytes; this dock takes {self._limits.max_package_bytes}.",
             )
 
-    @contextmanager
-    def _locked(self, upload_id: str) -> Iterator[BinaryIO]:
-        """The upload's file, held by this writer alone; a former stream of a broken connection is waited for."""
-        descriptor = os.open(self.path(upload_id), os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            give_up_at = time.monotonic() + _LOCK_SECONDS
-            while not _try_lock(file):
-                caller.check_active()
-                if time.monotonic() > give_up_at:
-                    raise Unavailable(
-                        Reason.SERVICE_UNAVAILABLE, "Another stream is writing to this upload.", retry_after=1.0
-                    )
-                time.sleep(0.02)
-            yield file
+    def _pour(self, chunks: Iterable[Chunk], draft: Draft, upload: Upload) -> None:
+        committed = written = upload.committed_bytes
+        with Checkpoints(lambda piece, position: self._commit(piece, upload.upload_id, position)) as checkpoints:
+            try:
+                for chunk in chunks:
+                    _check_chunk(chunk, written, upload.size_bytes)
+                    draft.append(chunk.data)
+                    written += len(chunk.data)
+                    if written - committed >= _CHECKPOINT_BYTES:
+                        checkpoints.begin(draft.cut(), written)
+                        committed = written
+            finally:
+                if written > committed:
+                    checkpoints.end(draft.cut(), written)
 
-    def _truncated(self, file: BinaryIO, upload: Upload) -> int:
-        """Make file and row agree: on what both hold for certain."""
-        length = file.seek(0, os.SEEK_END)
-        committed = min(length, upload.committed_bytes)
-        file.truncate(committed)
-        file.seek(committed)
-        if committed < upload.committed_bytes:
-            self._commit(file, upload.upload_id, committed)
-        return committed
-
-    def _commit(self, file: BinaryIO, upload_id: str, committed_bytes: int) -> None:
-        os.fsync(file.fileno())
+    def _commit(self, piece: Piece, upload_id: str, committed_bytes: int) -> None:
+        piece.sync()
         faults.reach("upload.synced")
         with self._database.write() as session:
-            row = session.get(UploadRow, upload_id)
-            if row is not None:
-                row.committed_bytes = committed_bytes
-                row.expire_time = now() + self._limits.lifetime
+            row = session.get(UploadRow, upload_id, with_for_update=True)
+            if row is None:
+                raise _unknown(upload_id)
+            piece.note(session)
+            row.committed_bytes = committed_bytes
+            row.expire_time = now() + self._limits.lifetime
         faults.reach("upload.committed")
 
 
@@ -276,12 +260,13 @@ def _disk_told() -> Iterator[None]:
         ) from error
 
 
-def _try_lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _remove_rows(session: Session, upload_ids: Sequence[str]) -> None:
+    for table in (SegmentRow, UploadRow):
+        session.execute(delete(table).where(table.upload_id.in_(upload_ids)))
+
+
+def _unknown(upload_id: str) -> NotFound:
+    return NotFound(Reason.RESOURCE_UNKNOWN, f"You have no upload {upload_id}.", resource=upload_id)
 
 
 def _check_chunk(chunk: Chunk, committed: int, size_bytes: int) -> None:
@@ -303,6 +288,7 @@ def _upload(row: UploadRow) -> Upload:
         owner_id=row.owner_id,
         learnware_id=row.learnware_id,
         size_bytes=row.size_bytes,
+        sha256=row.sha256,
         committed_bytes=row.committed_bytes,
         expire_time=row.expire_time,
     )

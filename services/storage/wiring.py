@@ -10,13 +10,18 @@ from learndock.serving.paging import PageTokens
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2_grpc as rpc
 from services.storage.blobs import BlobStore, FolderBlobs
+from services.storage.bucket_staging import BucketStaging
 from services.storage.changes import ChangeFeed
 from services.storage.collection import Collection
 from services.storage.config import Settings
+from services.storage.forwarding import Forwarding
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
-from services.storage.s3_blobs import Bucket, S3Blobs
+from services.storage.s3_blobs import S3Blobs
+from services.storage.s3_client import Bucket
+from services.storage.s3_drafts import S3Drafts
 from services.storage.servicer import StorageServicer
+from services.storage.staging import FolderStaging, Staging
 from services.storage.uploads import UploadLimits, Uploads
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,18 +29,25 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def open_blobs(settings: Settings) -> BlobStore:
     """Where packages lie: in a bucket when one is set, else in a folder."""
-    if not settings.s3_endpoint:
-        return FolderBlobs(settings.blob_dir)
-    return S3Blobs(
-        Bucket(
-            settings.s3_endpoint,
-            settings.s3_bucket,
-            settings.s3_access_key.get_secret_value(),
-            settings.s3_secret_key.get_secret_value(),
-            region=settings.s3_region,
-            secure=settings.s3_secure,
-            timeout_seconds=settings.s3_timeout_seconds,
-        )
+    return S3Blobs(_bucket(settings)) if settings.s3_endpoint else FolderBlobs(settings.blob_dir)
+
+
+def open_staging(settings: Settings, database: Database, forwarding: Forwarding) -> Staging:
+    """Where uploads lie: in the bucket when other replicas may share it and the database, else in a folder."""
+    if settings.s3_endpoint and database.dialect == "postgresql":
+        return BucketStaging(database, S3Drafts(_bucket(settings)), settings.upload_dir)
+    return FolderStaging(settings.upload_dir, forwarding)
+
+
+def _bucket(settings: Settings) -> Bucket:
+    return Bucket(
+        settings.s3_endpoint,
+        settings.s3_bucket,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        secure=settings.s3_secure,
+        timeout_seconds=settings.s3_timeout_seconds,
     )
 
 
@@ -45,7 +57,7 @@ def build(settings: Settings) -> Application:
     database = Database(settings.database, settings.read_database_url)
     blobs = open_blobs(settings)
     limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
-    uploads = Uploads(database, settings.upload_dir, limits)
+    uploads = Uploads(database, open_staging(settings, database, Forwarding(blobs)), limits)
     collection = Collection(database, blobs, timedelta(hours=settings.orphan_hours))
     feed = ChangeFeed(database, settings.poll_seconds)
     servicer = StorageServicer(

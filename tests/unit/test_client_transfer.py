@@ -68,7 +68,7 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
             if request.offset != len(self.uploads[upload_id]):
                 fail(context, OutOfRange(Reason.OFFSET_MISMATCH, "elsewhere"))
             self.uploads[upload_id] += request.data
-        return pb.WriteUploadResponse(upload=pb.Upload(upload_id=upload_id))
+        return pb.WriteUploadResponse(upload=pb.Upload(committed_bytes=len(self.uploads[upload_id])))
 
     def FinishUpload(self, request: pb.FinishUploadRequest, context: grpc.ServicerContext) -> pb.FinishUploadResponse:
         content = bytes(self.uploads.pop(request.upload_id))

@@ -20,9 +20,11 @@ from services.storage import catalogue, wiring
 from services.storage.blobs import FolderBlobs
 from services.storage.changes import ChangeFeed
 from services.storage.collection import Collection
+from services.storage.forwarding import Forwarding
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
 from services.storage.models import ChangeRow, ContentRow, LearnwareRow, VersionRow
+from services.storage.staging import FolderStaging
 from services.storage.submission import PackageDesk, Submission
 from services.storage.uploads import Chunk, UploadLimits, Uploads
 from services.storage.verdicts import Verdict, VersionState, record_verdict
@@ -48,7 +50,8 @@ class Dock:
         self.database = Database(url)
         self.feed = ChangeFeed(self.database, 0.1)
         self.blobs = FolderBlobs(folder / "packages")
-        self.uploads = Uploads(self.database, folder / "uploads", UploadLimits(2**20, 10, HOUR))
+        staging = FolderStaging(folder / "uploads", Forwarding(self.blobs))
+        self.uploads = Uploads(self.database, staging, UploadLimits(2**20, 10, HOUR))
         self.desk = PackageDesk(self.database, self.blobs, self.uploads)
 
     def upload(self, data: bytes) -> Submission:
@@ -185,7 +188,7 @@ def test_an_upload_with_two_effects(dock: Dock) -> None:
 
 def test_bytes_that_the_disk_changed_are_not_entered(dock: Dock) -> None:
     submission = dock.upload(package())
-    path = dock.uploads.path(submission.upload.upload_id)
+    path = dock.folder / "uploads" / submission.upload.upload_id
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)

@@ -13,7 +13,10 @@ from learndock.account import Principal, Role
 from learndock.errors import InvalidInput, NotFound, OutOfRange, Reason, ResourceExhausted
 from learndock.serving.sql import Database, migrate
 from services.storage import wiring
+from services.storage.blobs import FolderBlobs
+from services.storage.forwarding import Forwarding
 from services.storage.models import UploadRow
+from services.storage.staging import FolderStaging
 from services.storage.uploads import Chunk, Upload, UploadLimits, Uploads
 
 ANN = Principal("ann", "ann", Role.USER)
@@ -29,7 +32,8 @@ class Desk:
         url = f"sqlite:///{folder / 'storage.db'}"
         migrate(url, MIGRATIONS)
         self.database = Database(url)
-        self.uploads = Uploads(self.database, folder / "uploads", UploadLimits(1000, 3, lifetime))
+        self.staging = FolderStaging(folder / "uploads", Forwarding(FolderBlobs(folder / "packages")))
+        self.uploads = Uploads(self.database, self.staging, UploadLimits(1000, 3, lifetime))
 
     def start(self, size_bytes: int) -> Upload:
         with self.database.write() as session:
@@ -42,7 +46,7 @@ class Desk:
         return self.uploads.write(ANN, upload.upload_id, chunks).committed_bytes
 
     def file(self, upload: Upload) -> Path:
-        return self.uploads.path(upload.upload_id)
+        return self.folder / "uploads" / upload.upload_id
 
 
 @pytest.fixture

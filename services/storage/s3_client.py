@@ -1,0 +1,106 @@
+"""Clients of object stores that speak S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from minio import Minio
+from minio.error import MinioException, S3Error
+import urllib3
+
+from learndock.errors import Reason, Unavailable
+
+PIECE_BYTES = 2**20
+_CONNECT_SECONDS = 1.0
+_RETRY_AFTER_SECONDS = 5.0
+_TRANSIENT = (500, 502, 503, 504)
+MISSING = ("NoSuchKey", "NoSuchObject")
+"""Codes by which stores say that there is no such object."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where a bucket is, and who may use it.
+
+    Attributes
+    ----------
+    endpoint
+        Host and port of the object store.
+    name
+        The bucket; made when it does not exist.
+    access_key, secret_key
+        Credentials.
+    region
+        Region; empty for the store's own.
+    secure
+        Whether to use TLS.
+    timeout_seconds
+        Longest wait for an answer.
+    """
+
+    endpoint: str
+    name: str
+    access_key: str
+    secret_key: str
+    region: str = ""
+    secure: bool = True
+    timeout_seconds: float = 10.0
+
+
+class CreatingPool(urllib3.PoolManager):
+    """Lets no request replace an object: one that exists already is answered with PreconditionFailed."""
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]  # noqa: ANN401, FBT001, FBT002
+        """Add the condition to requests that make an object: a whole one, or the end of one in parts."""
+        if (method == "PUT") != ("uploadId=" in url):
+            kw["headers"] = {**kw.get("headers", {}), "If-None-Match": "*"}
+        return super().urlopen(method, url, redirect, **kw)
+
+
+def _pool(kind: type[urllib3.PoolManager], bucket: Bucket) -> urllib3.PoolManager:
+    return kind(
+        maxsize=32,
+        timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=bucket.timeout_seconds),
+        retries=urllib3.Retry(total=4, connect=0, backoff_factor=0.05, status_forcelist=_TRANSIENT),
+    )
+
+
+def open_client(bucket: Bucket, kind: type[urllib3.PoolManager] = urllib3.PoolManager) -> Minio:
+    """A client of the bucket's object store."""
+    return Minio(
+        bucket.endpoint,
+        bucket.access_key,
+        bucket.secret_key,
+        secure=bucket.secure,
+        region=bucket.region or None,
+        http_client=_pool(kind, bucket),
+    )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Failures of the object store as what callers handle."""
+    try:
+        yield
+    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unavailable(
+            Reason.SERVICE_UNAVAILABLE, "The object store cannot be reached now.", retry_after=_RETRY_AFTER_SECONDS
+        ) from error
+
+
+def pieces_of(client: Minio, bucket: str, name: str, offset: int = 0) -> Iterator[bytes]:
+    """Bytes of an object from an offset on, in pieces of at most 1 MiB; raises S3Error when there is none."""
+    try:
+        response = client.get_object(bucket, name, offset)
+    except S3Error as error:
+        if error.code == "InvalidRange":  # the end itself
+            return
+        raise
+    try:
+        yield from response.stream(PIECE_BYTES)
+    finally:
+        response.close()
+        response.release_conn()
