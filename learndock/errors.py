@@ -122,6 +122,8 @@ class Reason(StrEnum):
     # Load and surroundings
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     """The service has as much work as it can do."""
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    """The caller would keep more than they may; `learndock quota show` tells how much that is."""
     TOO_MANY_REUSERS = "TOO_MANY_REUSERS"
     """The caller, or the service, holds as many reusers as it may."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"

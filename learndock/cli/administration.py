@@ -13,6 +13,7 @@ from learndock.cli.failures import ExitCode
 from learndock.cli.options import Json, connect
 from learndock.cli.output import emit_json, print_facts, print_line, print_table, to_plain
 from learndock.cli.progress import spinner
+from learndock.cli.quotas import usage
 
 
 def register(app: typer.Typer) -> None:
@@ -27,10 +28,11 @@ def whoami(context: typer.Context, *, json: Json = False) -> None:
     """Show the account that the token belongs to."""
     with connect(context) as dock:
         user = dock.whoami()
-    if json:
+        quota = None if json else dock.quota()
+    if quota is None:
         emit_json(user)
     else:
-        print_facts({"id": user.user_id, "name": user.name, "role": user.role, "dock": dock.address})
+        print_facts({"id": user.user_id, "name": user.name, "role": user.role, "dock": dock.address, **usage(quota)})
 
 
 def summary(context: typer.Context, *, json: Json = False) -> None:

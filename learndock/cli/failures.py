@@ -43,6 +43,7 @@ _BY_REASON = {
     Reason.MANIFEST_INVALID: "Mend learnware.yaml in the package and try `learndock check` on it.",
     Reason.SEMANTIC_INVALID: "Mend semantic_specification.json, or give another with --semantic.",
     Reason.SPECIFICATION_INVALID: "Make a specification anew with `learndock specify`.",
+    Reason.QUOTA_EXCEEDED: "Look at `learndock quota show`; delete what you do not need, or ask an admin for more.",
     Reason.TOO_FEW_ROWS: "Give more rows.",
     Reason.FILTER_INVALID: 'Write it like: task = "Regression" AND name:wine',
     Reason.ORDER_INVALID: 'Order by id, name, create_time or update_time, each with " desc" if wanted.',

@@ -15,6 +15,7 @@ from learndock.cli import (
     identification,
     keeping,
     learnwares,
+    quotas,
     reuse,
     specifications,
     specifying,
@@ -45,6 +46,7 @@ app.add_typer(specifications.app, name="specification")
 app.add_typer(accounts.tokens, name="token")
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.invitations, name="invitation")
+app.add_typer(quotas.quotas, name="quota")
 
 
 @app.callback()

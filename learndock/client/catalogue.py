@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 import uuid
 
 from learndock.client import transfer
+from learndock.client.messages import quota_from_message
 from learndock.client.transfer import Progress
+from learndock.client.values import Allowance, Quota
 from learndock.learnware import Learnware, LearnwareVersion, SemanticSpecification, Visibility
 from learndock.rkme.specification import Specification
 from learndock.v1 import storage_service_pb2 as pb
@@ -120,6 +123,15 @@ class Catalogue:
         """Statistical specification of a version."""
         request = pb.GetSpecificationRequest(learnware_id=learnware_id, version=version)
         return specification_from_message(self._stub.GetSpecification(request).specification)
+
+    def quota(self, user_id: str) -> Quota:
+        """What a user may keep; empty for the caller."""
+        return quota_from_message(self._stub.GetQuota(pb.GetQuotaRequest(user_id=user_id)).quota)
+
+    def set_quota(self, user_id: str, limit: Allowance) -> Quota:
+        """Give a user other limits; 0 for the dock's own."""
+        message = pb.Allowance(**asdict(limit))
+        return quota_from_message(self._stub.UpdateQuota(pb.UpdateQuotaRequest(user_id=user_id, limit=message)).quota)
 
     def download(self, learnware_id: str, path: Path, *, version: int, progress: Progress) -> Path:
         """Fetch and verify a package."""

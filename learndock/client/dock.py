@@ -12,6 +12,7 @@ from learndock.client import credentials, dock_reuse, integrity, searching, tran
 from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_accounts import AccountMethods
+from learndock.client.dock_keeping import KeepingMethods
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
 from learndock.client.pages import Pages
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from learndock.client.local_reuse import LocalReuser
 
 
-class Dock(AccountMethods):
+class Dock(AccountMethods, KeepingMethods):
     """A connection to a dock; close it, or use it in a `with` statement.
 
     Every method may raise the classes of `learndock.errors`; named below are those that are particular to it.

@@ -9,6 +9,7 @@ import numpy as np
 
 from learndock.client.result import SearchResult
 from learndock.client.values import (
+    Allowance,
     Certificate,
     CheckResult,
     CheckVerdict,
@@ -17,6 +18,7 @@ from learndock.client.values import (
     Mixture,
     MixtureMember,
     PackageCheck,
+    Quota,
     Reuser,
     ReuserState,
     SearchAdvice,
@@ -221,6 +223,15 @@ def summary_from_messages(
         admins=users.admins,
         active_tokens=users.active_tokens,
     )
+
+
+def quota_from_message(message: storage_service_pb2.Quota) -> Quota:
+    """A user's quota."""
+    return Quota(message.user_id, _allowance(message.limit), _allowance(message.used))
+
+
+def _allowance(message: storage_service_pb2.Allowance) -> Allowance:
+    return Allowance(message.bytes, message.learnwares, message.versions, message.uploads)
 
 
 def _known(word: _Word | None, what: str) -> _Word:

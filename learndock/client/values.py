@@ -330,6 +330,47 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """An amount of what quotas are about.
+
+    Attributes
+    ----------
+    bytes
+        Bytes of all versions, and of uploads in flight.
+    learnwares
+        Learnwares, deleted ones too until they are gone for ever.
+    versions
+        Versions of all learnwares together.
+    uploads
+        Uploads in flight.
+    """
+
+    bytes: int = 0
+    learnwares: int = 0
+    versions: int = 0
+    uploads: int = 0
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a user may keep, and how much of it is used.
+
+    Attributes
+    ----------
+    user_id
+        The user.
+    limit
+        How much.
+    used
+        How much of it is used.
+    """
+
+    user_id: str
+    limit: Allowance
+    used: Allowance
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something that is wrong with a dock.
 

@@ -60,6 +60,16 @@ class StorageServiceStub:
                 request_serializer=learndock_dot_v1_dot_storage__service__pb2.CancelUploadRequest.SerializeToString,
                 response_deserializer=learndock_dot_v1_dot_storage__service__pb2.CancelUploadResponse.FromString,
                 _registered_method=True)
+        self.GetQuota = channel.unary_unary(
+                '/learndock.v1.StorageService/GetQuota',
+                request_serializer=learndock_dot_v1_dot_storage__service__pb2.GetQuotaRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_storage__service__pb2.GetQuotaResponse.FromString,
+                _registered_method=True)
+        self.UpdateQuota = channel.unary_unary(
+                '/learndock.v1.StorageService/UpdateQuota',
+                request_serializer=learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaRequest.SerializeToString,
+                response_deserializer=learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaResponse.FromString,
+                _registered_method=True)
         self.GetLearnware = channel.unary_unary(
                 '/learndock.v1.StorageService/GetLearnware',
                 request_serializer=learndock_dot_v1_dot_storage__service__pb2.GetLearnwareRequest.SerializeToString,
@@ -142,7 +152,7 @@ class StorageServiceServicer:
     """
 
     def StartUpload(self, request, context):
-        """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE), NOT_FOUND for an unknown learnware.
+        """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE, QUOTA_EXCEEDED), NOT_FOUND for an unknown learnware.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,6 +181,20 @@ class StorageServiceServicer:
 
     def CancelUpload(self, request, context):
         """Forgets an upload and its bytes. Errors: NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuota(self, request, context):
+        """What a user may keep and what of it is used. Errors: PERMISSION_DENIED for another user's, except to admins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateQuota(self, request, context):
+        """Gives a user other limits than the dock's own. Errors: INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,6 +332,16 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.CancelUpload,
                     request_deserializer=learndock_dot_v1_dot_storage__service__pb2.CancelUploadRequest.FromString,
                     response_serializer=learndock_dot_v1_dot_storage__service__pb2.CancelUploadResponse.SerializeToString,
+            ),
+            'GetQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuota,
+                    request_deserializer=learndock_dot_v1_dot_storage__service__pb2.GetQuotaRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_storage__service__pb2.GetQuotaResponse.SerializeToString,
+            ),
+            'UpdateQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateQuota,
+                    request_deserializer=learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaRequest.FromString,
+                    response_serializer=learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaResponse.SerializeToString,
             ),
             'GetLearnware': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLearnware,
@@ -521,6 +555,60 @@ class StorageService:
             '/learndock.v1.StorageService/CancelUpload',
             learndock_dot_v1_dot_storage__service__pb2.CancelUploadRequest.SerializeToString,
             learndock_dot_v1_dot_storage__service__pb2.CancelUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.StorageService/GetQuota',
+            learndock_dot_v1_dot_storage__service__pb2.GetQuotaRequest.SerializeToString,
+            learndock_dot_v1_dot_storage__service__pb2.GetQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/learndock.v1.StorageService/UpdateQuota',
+            learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaRequest.SerializeToString,
+            learndock_dot_v1_dot_storage__service__pb2.UpdateQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

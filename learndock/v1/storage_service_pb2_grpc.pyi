@@ -34,7 +34,7 @@ class StorageServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StorageServiceAsyncStub: ...
     StartUpload: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.StartUploadRequest, _storage_service_pb2.StartUploadResponse]
-    """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE), NOT_FOUND for an unknown learnware."""
+    """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE, QUOTA_EXCEEDED), NOT_FOUND for an unknown learnware."""
     WriteUpload: _grpc.StreamUnaryMultiCallable[_storage_service_pb2.WriteUploadRequest, _storage_service_pb2.WriteUploadResponse]
     """Appends bytes. What was committed stays committed when the stream breaks. Errors: NOT_FOUND, OUT_OF_RANGE (OFFSET_MISMATCH) naming the committed offset."""
     GetUpload: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetUploadRequest, _storage_service_pb2.GetUploadResponse]
@@ -43,6 +43,10 @@ class StorageServiceStub:
     """Checks the bytes against size and SHA-256 and the package against the rules that need no code to run, and enters it as a version in state UPLOADED. Errors: FAILED_PRECONDITION (UPLOAD_INCOMPLETE), DATA_LOSS (HASH_MISMATCH), INVALID_ARGUMENT (PACKAGE_INVALID and others) naming the field, ALREADY_EXISTS (DUPLICATE_PACKAGE)."""
     CancelUpload: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.CancelUploadRequest, _storage_service_pb2.CancelUploadResponse]
     """Forgets an upload and its bytes. Errors: NOT_FOUND."""
+    GetQuota: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetQuotaRequest, _storage_service_pb2.GetQuotaResponse]
+    """What a user may keep and what of it is used. Errors: PERMISSION_DENIED for another user's, except to admins."""
+    UpdateQuota: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.UpdateQuotaRequest, _storage_service_pb2.UpdateQuotaResponse]
+    """Gives a user other limits than the dock's own. Errors: INVALID_ARGUMENT."""
     GetLearnware: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetLearnwareRequest, _storage_service_pb2.GetLearnwareResponse]
     """One learnware. Errors: NOT_FOUND, also for one that the caller may not see."""
     ListLearnwares: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.ListLearnwaresRequest, _storage_service_pb2.ListLearnwaresResponse]
@@ -80,7 +84,7 @@ class StorageServiceAsyncStub(StorageServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartUpload: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.StartUploadRequest, _storage_service_pb2.StartUploadResponse]  # type: ignore[assignment]
-    """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE), NOT_FOUND for an unknown learnware."""
+    """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE, QUOTA_EXCEEDED), NOT_FOUND for an unknown learnware."""
     WriteUpload: _aio.StreamUnaryMultiCallable[_storage_service_pb2.WriteUploadRequest, _storage_service_pb2.WriteUploadResponse]  # type: ignore[assignment]
     """Appends bytes. What was committed stays committed when the stream breaks. Errors: NOT_FOUND, OUT_OF_RANGE (OFFSET_MISMATCH) naming the committed offset."""
     GetUpload: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetUploadRequest, _storage_service_pb2.GetUploadResponse]  # type: ignore[assignment]
@@ -89,6 +93,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Checks the bytes against size and SHA-256 and the package against the rules that need no code to run, and enters it as a version in state UPLOADED. Errors: FAILED_PRECONDITION (UPLOAD_INCOMPLETE), DATA_LOSS (HASH_MISMATCH), INVALID_ARGUMENT (PACKAGE_INVALID and others) naming the field, ALREADY_EXISTS (DUPLICATE_PACKAGE)."""
     CancelUpload: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.CancelUploadRequest, _storage_service_pb2.CancelUploadResponse]  # type: ignore[assignment]
     """Forgets an upload and its bytes. Errors: NOT_FOUND."""
+    GetQuota: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetQuotaRequest, _storage_service_pb2.GetQuotaResponse]  # type: ignore[assignment]
+    """What a user may keep and what of it is used. Errors: PERMISSION_DENIED for another user's, except to admins."""
+    UpdateQuota: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.UpdateQuotaRequest, _storage_service_pb2.UpdateQuotaResponse]  # type: ignore[assignment]
+    """Gives a user other limits than the dock's own. Errors: INVALID_ARGUMENT."""
     GetLearnware: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetLearnwareRequest, _storage_service_pb2.GetLearnwareResponse]  # type: ignore[assignment]
     """One learnware. Errors: NOT_FOUND, also for one that the caller may not see."""
     ListLearnwares: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.ListLearnwaresRequest, _storage_service_pb2.ListLearnwaresResponse]  # type: ignore[assignment]
@@ -129,7 +137,7 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_service_pb2.StartUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.StartUploadResponse, _abc.Awaitable[_storage_service_pb2.StartUploadResponse]]:
-        """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE), NOT_FOUND for an unknown learnware."""
+        """Begins a resumable upload. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (PACKAGE_TOO_LARGE, QUOTA_EXCEEDED), NOT_FOUND for an unknown learnware."""
 
     @_abc_1.abstractmethod
     def WriteUpload(
@@ -162,6 +170,22 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.CancelUploadResponse, _abc.Awaitable[_storage_service_pb2.CancelUploadResponse]]:
         """Forgets an upload and its bytes. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetQuota(
+        self,
+        request: _storage_service_pb2.GetQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.GetQuotaResponse, _abc.Awaitable[_storage_service_pb2.GetQuotaResponse]]:
+        """What a user may keep and what of it is used. Errors: PERMISSION_DENIED for another user's, except to admins."""
+
+    @_abc_1.abstractmethod
+    def UpdateQuota(
+        self,
+        request: _storage_service_pb2.UpdateQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.UpdateQuotaResponse, _abc.Awaitable[_storage_service_pb2.UpdateQuotaResponse]]:
+        """Gives a user other limits than the dock's own. Errors: INVALID_ARGUMENT."""
 
     @_abc_1.abstractmethod
     def GetLearnware(

@@ -34,6 +34,13 @@ class Settings(ServiceSettings):
     )
     max_package_bytes: int = Field(default=2 * 2**30, ge=1, le=2 * 2**30, description="Largest package, in bytes.")
     max_open_uploads: int = Field(default=32, ge=1, description="Unfinished uploads that one user may have.")
+    max_user_bytes: int = Field(
+        default=100 * 2**30, ge=1, description="Bytes of packages that one user may keep; admins may set others."
+    )
+    max_user_learnwares: int = Field(default=10_000, ge=1, description="Learnwares that one user may keep.")
+    max_user_versions: int = Field(
+        default=100_000, ge=1, description="Versions of all their learnwares that one user may keep."
+    )
     upload_hours: float = Field(default=24.0, gt=0, description="Hours until an unfinished upload is forgotten.")
     undelete_days: float = Field(default=30.0, gt=0, description="Days for which a deleted learnware can be restored.")
     change_days: float = Field(

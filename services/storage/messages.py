@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from itertools import chain
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -25,6 +26,7 @@ from services.storage.catalogue import Change
 from services.storage.download import Address
 from services.storage.integrity import Fault
 from services.storage.listing import ListPage
+from services.storage.quotas import Allowance, Quota
 from services.storage.submission import Submission
 from services.storage.uploads import Chunk, Upload
 from services.storage.verdicts import Verdict
@@ -38,6 +40,20 @@ def upload_to_message(upload: Upload) -> pb.Upload:
         size_bytes=upload.size_bytes,
         expire_time=time_to_message(upload.expire_time),
     )
+
+
+def quota_to_message(quota: Quota) -> pb.Quota:
+    """Message of a quota."""
+    return pb.Quota(
+        user_id=quota.user_id,
+        limit=pb.Allowance(**asdict(quota.limit)),
+        used=pb.Allowance(**asdict(quota.used)),
+    )
+
+
+def allowance_from_message(message: pb.Allowance) -> Allowance:
+    """Limits of a user."""
+    return Allowance(message.bytes, message.learnwares, message.versions, message.uploads)
 
 
 def first_upload_id(messages: Iterator[pb.WriteUploadRequest]) -> tuple[str, Iterator[pb.WriteUploadRequest]]:

@@ -111,6 +111,18 @@ class SegmentRow(Table):
     name: Mapped[str] = mapped_column(String(128))
 
 
+class QuotaRow(Table):
+    """Limits of a user that an admin has set; 0 for the dock's own."""
+
+    __tablename__ = "quotas"
+
+    user_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    max_bytes: Mapped[int] = mapped_column(BigInteger)
+    max_learnwares: Mapped[int] = mapped_column(BigInteger)
+    max_versions: Mapped[int] = mapped_column(BigInteger)
+    max_uploads: Mapped[int] = mapped_column(BigInteger)
+
+
 class RequestRow(RequestLog, Table):
     """Answered requests."""
 

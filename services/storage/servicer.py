@@ -20,6 +20,7 @@ from services.storage.changes import ChangeFeed
 from services.storage.download import package_address, read_package
 from services.storage.integrity import IntegrityCheck
 from services.storage.listing import ListQuery, Totals, list_page
+from services.storage.quotas import Quotas
 from services.storage.requests import AnsweredRequests
 from services.storage.submission import PackageDesk
 from services.storage.summary import summarise
@@ -37,6 +38,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         database: Database,
         blobs: BlobStore,
         uploads: Uploads,
+        quotas: Quotas,
         feed: ChangeFeed,
         integrity: IntegrityCheck,
         pages: PageTokens,
@@ -44,6 +46,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         self._database = database
         self._blobs = blobs
         self._uploads = uploads
+        self._quotas = quotas
         self._feed = feed
         self._integrity = integrity
         self._pages = pages
@@ -58,6 +61,7 @@ class StorageServicer(rpc.StorageServiceServicer):
         def make(session: Session) -> pb.StartUploadResponse:
             if request.learnware_id:
                 catalogue.living_learnware(session, principal, request.learnware_id)
+            self._quotas.refuse_excess(session, principal, request.size_bytes, request.learnware_id)
             upload = self._uploads.start(
                 session,
                 principal,
@@ -104,6 +108,18 @@ class StorageServicer(rpc.StorageServiceServicer):
         """Forget an upload."""
         self._uploads.cancel(self._uploads.get(caller.current(), request.upload_id).upload_id)
         return pb.CancelUploadResponse()
+
+    def GetQuota(self, request: pb.GetQuotaRequest, context: Context) -> pb.GetQuotaResponse:
+        """Tell what a user may keep."""
+        with self._database.read() as session:
+            quota = self._quotas.shown(session, caller.current(), request.user_id)
+        return pb.GetQuotaResponse(quota=messages.quota_to_message(quota))
+
+    def UpdateQuota(self, request: pb.UpdateQuotaRequest, context: Context) -> pb.UpdateQuotaResponse:
+        """Give a user other limits."""
+        with self._database.write() as session:
+            quota = self._quotas.override(session, request.user_id, messages.allowance_from_message(request.limit))
+        return pb.UpdateQuotaResponse(quota=messages.quota_to_message(quota))
 
     def GetLearnware(self, request: pb.GetLearnwareRequest, context: Context) -> pb.GetLearnwareResponse:
         """Tell one learnware."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from learndock.account import Principal
@@ -90,14 +90,11 @@ class UploadLimits:
     ----------
     max_package_bytes
         Largest package.
-    max_open_uploads
-        Unfinished uploads of one user.
     lifetime
         Time until an unfinished upload is forgotten.
     """
 
     max_package_bytes: int
-    max_open_uploads: int
     lifetime: timedelta
 
 
@@ -119,16 +116,11 @@ class Uploads:
         InvalidInput
             The size is 0, or the digest is none.
         ResourceExhausted
-            The size, or the number of unfinished uploads, is above the limit.
+            PACKAGE_TOO_LARGE.
         """
         self._check_size(size_bytes)
         if sha256 and not is_sha256(sha256):
             raise InvalidInput(Reason.FIELD_INVALID, "A SHA-256 has 64 hexadecimal digits, lower case.", field="sha256")
-        own = select(func.count()).select_from(UploadRow).where(UploadRow.owner_id == principal.user_id)
-        if (session.scalar(own) or 0) >= self._limits.max_open_uploads:
-            raise ResourceExhausted(
-                Reason.TOO_MANY_REQUESTS, "You have too many unfinished uploads; finish or cancel some."
-            )
         row = UploadRow(
             upload_id=uuid4().hex,
             owner_id=principal.user_id,

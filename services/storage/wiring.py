@@ -17,6 +17,7 @@ from services.storage.config import Settings
 from services.storage.forwarding import Forwarding
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
+from services.storage.quotas import Allowance, Quotas
 from services.storage.s3_blobs import S3Blobs
 from services.storage.s3_client import Bucket
 from services.storage.s3_drafts import S3Drafts
@@ -39,6 +40,17 @@ def open_staging(settings: Settings, database: Database, forwarding: Forwarding)
     return FolderStaging(settings.upload_dir, forwarding)
 
 
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        Allowance(
+            bytes=settings.max_user_bytes,
+            learnwares=settings.max_user_learnwares,
+            versions=settings.max_user_versions,
+            uploads=settings.max_open_uploads,
+        )
+    )
+
+
 def _bucket(settings: Settings) -> Bucket:
     return Bucket(
         settings.s3_endpoint,
@@ -56,7 +68,7 @@ def build(settings: Settings) -> Application:
     migrate(settings.database, MIGRATIONS)
     database = Database(settings.database, settings.read_database_url)
     blobs = open_blobs(settings)
-    limits = UploadLimits(settings.max_package_bytes, settings.max_open_uploads, timedelta(hours=settings.upload_hours))
+    limits = UploadLimits(settings.max_package_bytes, timedelta(hours=settings.upload_hours))
     uploads = Uploads(database, open_staging(settings, database, Forwarding(blobs)), limits)
     collection = Collection(database, blobs, timedelta(hours=settings.orphan_hours))
     feed = ChangeFeed(database, settings.poll_seconds)
@@ -64,6 +76,7 @@ def build(settings: Settings) -> Application:
         database,
         blobs,
         uploads,
+        _quotas(settings),
         feed,
         IntegrityCheck(database, feed, blobs, collection),
         PageTokens(settings.page_secret),

@@ -27,7 +27,7 @@ from tests.support.s3 import ObjectStore, object_store
 
 MIB = 2**20
 ANN = Principal("ann", "ann", Role.USER)
-LIMITS = UploadLimits(2**30, 10, timedelta(hours=1))
+LIMITS = UploadLimits(2**30, timedelta(hours=1))
 
 
 @dataclass

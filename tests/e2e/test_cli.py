@@ -128,6 +128,8 @@ def test_users_and_tokens(shell: Shell, tmp_path: Path) -> None:
     shell.run(*as_ada, "user", "list", code=1)
     assert shell.json("user", "set-role", "ada", "ADMIN")["role"] == "ADMIN"
     assert {user["name"] for user in shell.json("user", "list")} >= {"ada"}
+    assert shell.json("quota", "set", "ada", "--learnwares", "1")["limit"]["learnwares"] == 1
+    assert shell.json(*as_ada, "quota", "show")["limit"]["learnwares"] == 1
     assert shell.json("token", "list", "--user", "ada")[0]["label"] == "laptop"
     shell.run("user", "disable", "ada")
     wait_for_refusal(shell, *as_ada)

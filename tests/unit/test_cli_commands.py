@@ -63,6 +63,14 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
         found = [] if request.filter else [learnware()]
         return storage_service_pb2.ListLearnwaresResponse(learnwares=found)
 
+    def GetQuota(
+        self, request: storage_service_pb2.GetQuotaRequest, context: grpc.ServicerContext
+    ) -> storage_service_pb2.GetQuotaResponse:
+        limit, used = (storage_service_pb2.Allowance(bytes=each, learnwares=each) for each in (10, 3))
+        return storage_service_pb2.GetQuotaResponse(
+            quota=storage_service_pb2.Quota(user_id=request.user_id or "7", limit=limit, used=used)
+        )
+
 
 class Search(search_service_pb2_grpc.SearchServiceServicer):
     """Remembers what was asked."""
@@ -243,3 +251,15 @@ def test_a_token_file_goes_before_the_environment(tmp_path: Path, capsys: Captur
 def test_a_new_token_is_printed_alone(capsys: Captured) -> None:
     assert execute(["token", "create", "--label", "laptop", "--days", "2"]) == 0
     assert capsys.readouterr().out == "for 172800 s\n"
+
+
+@pytest.mark.usefixtures("address")
+@pytest.mark.parametrize("command", [("whoami",), ("quota", "show")])
+def test_what_is_used_and_allowed_is_shown(command: tuple[str, ...], capsys: Captured) -> None:
+    assert execute(command) == 0
+    assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()][-4:] == [
+        ["bytes", "3 of 10"],
+        ["learnwares", "3 of 10"],
+        ["versions", "0 of 0"],
+        ["uploads", "0 of 0"],
+    ]

@@ -32,7 +32,7 @@ class Desk:
         self.database = Database(url)
         self.blobs = FolderBlobs(folder / "packages")
         staging = FolderStaging(folder / "uploads", Forwarding(self.blobs))
-        self.uploads = Uploads(self.database, staging, UploadLimits(2**30, 10, timedelta(hours=1)))
+        self.uploads = Uploads(self.database, staging, UploadLimits(2**30, timedelta(hours=1)))
 
     def start(self, sha256: str) -> Upload:
         with self.database.write() as session:

@@ -51,7 +51,7 @@ class Dock:
         self.feed = ChangeFeed(self.database, 0.1)
         self.blobs = FolderBlobs(folder / "packages")
         staging = FolderStaging(folder / "uploads", Forwarding(self.blobs))
-        self.uploads = Uploads(self.database, staging, UploadLimits(2**20, 10, HOUR))
+        self.uploads = Uploads(self.database, staging, UploadLimits(2**20, HOUR))
         self.desk = PackageDesk(self.database, self.blobs, self.uploads)
 
     def upload(self, data: bytes) -> Submission:
