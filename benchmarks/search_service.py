@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import os
 from pathlib import Path
 
 from learndock.account import Principal, Role
@@ -21,10 +22,12 @@ from services.search.live import LiveIndex
 from services.search.packs import Pack
 from services.search.servicer import SearchServicer
 from services.search.source import CatalogueSource
+from services.search.turns import Turns
 from services.search.words import Words
 
 # Nobody is asked: the follower is not started, changes come from the benchmark.
 _NOWHERE = "127.0.0.1:9"
+_INSIDE = Settings.model_fields["max_searches"].default
 _EXHAUSTIVE_BELOW = Settings.model_fields["exhaustive_below"].default
 
 
@@ -57,7 +60,10 @@ def served(filled: Filled) -> Iterator[str]:
     """Serve an index; gives the address."""
     storage = Peer(_NOWHERE, "")
     follower = Follower(filled.live, CatalogueSource(storage))
-    servicer = SearchServicer(SearchDesk(filled.live, filled.engine, _EXHAUSTIVE_BELOW), follower)
+    servicer = SearchServicer(
+        SearchDesk(filled.live, filled.engine, Turns(len(os.sched_getaffinity(0)), _INSIDE), _EXHAUSTIVE_BELOW),
+        follower,
+    )
     application = Application(
         "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
     )

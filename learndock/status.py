@@ -40,6 +40,9 @@ BARE_REASONS = {
 }
 """Reasons for statuses that gRPC itself makes, which carry no details."""
 
+# When gRPC itself refuses a call, since more are at work than a server admits, it does not say when to come again.
+_BARE_RETRY = 1.0
+
 
 def to_status(error: LearndockError) -> status_pb2.Status:
     """The `google.rpc.Status` that tells `error` to a caller in any language."""
@@ -72,7 +75,8 @@ def from_rpc_error(rpc_error: grpc.RpcError) -> LearndockError:
     error_class = _CLASSES.get(code, errors.Internal)
     status = rpc_status.from_call(rpc_error)
     if status is None:
-        return error_class(_bare_reason(code, message), message)
+        reason = _bare_reason(code, message)
+        return error_class(reason, message, retry_after=_BARE_RETRY if reason is Reason.TOO_MANY_REQUESTS else None)
     return _with_details(error_class, message, status)
 
 

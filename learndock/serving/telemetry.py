@@ -16,6 +16,10 @@ IN_FLIGHT = Gauge("learndock_rpc_in_flight", "Calls being answered, by method.",
 AUDIT_LOST = Counter(
     "learndock_audit_lost", "Audit entries in the log only, as the identity service was away too long."
 )
+INDEX_LAG = Gauge("learndock_search_index_lag", "Changes of the catalogue that searches do not see yet.")
+SEARCHES_INSIDE = Gauge("learndock_searches_inside", "Searches that compute, or wait for their turn.")
+SEARCHES_REFUSED = Counter("learndock_searches_refused", "Searches refused at once, since too many were inside.")
+SHARDS_LOST = Gauge("learndock_search_shards_lost", "Copies of shards of the index that cannot answer.")
 
 _LOG_BYTES = 16 * 2**20
 

@@ -536,26 +536,98 @@ class GetIndexStatusResponse(_message.Message):
     APPLIED_SEQUENCE_FIELD_NUMBER: _builtins.int
     LATEST_SEQUENCE_FIELD_NUMBER: _builtins.int
     FOLLOWING_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     applied_sequence: _builtins.int
     """Last change that was applied."""
     latest_sequence: _builtins.int
     """Newest change known in the catalogue."""
     following: _builtins.bool
     """False while the catalogue cannot be reached; answers go on from what is known."""
+    lag: _builtins.int
+    """Changes that searches do not see yet: the difference of the two."""
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___IslandProfile]:
+        """Profiles of the islands of which the caller may see a learnware, in order of their ids."""
+
+    @_builtins.property
+    def engine(self) -> Global___EngineStatus:
+        """What scores."""
+
     def __init__(
         self,
         *,
         applied_sequence: _builtins.int = ...,
         latest_sequence: _builtins.int = ...,
         following: _builtins.bool = ...,
+        lag: _builtins.int = ...,
+        profiles: _abc.Iterable[Global___IslandProfile] | None = ...,
+        engine: Global___EngineStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "following", b"following", "latest_sequence", b"latest_sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "engine", b"engine", "following", b"following", "lag", b"lag", "latest_sequence", b"latest_sequence", "profiles", b"profiles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetIndexStatusResponse: _TypeAlias = GetIndexStatusResponse  # noqa: Y015
+
+@_typing.final
+class IslandProfile(_message.Message):
+    """The profile that an island is compared with now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISLAND_ID_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    island_id: _builtins.str
+    """The island's id."""
+    profile: _builtins.int
+    """Number of its profile, growing with each refit."""
+    def __init__(
+        self,
+        *,
+        island_id: _builtins.str = ...,
+        profile: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["island_id", b"island_id", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IslandProfile: _TypeAlias = IslandProfile  # noqa: Y015
+
+@_typing.final
+class EngineStatus(_message.Message):
+    """What scores, and how much of it can answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name: local or ray."""
+    parts: _builtins.int
+    """Parts that it has, copies of shards counted each; 1 without shards."""
+    ready: _builtins.int
+    """Parts that can answer now. Where no copy of a shard can, searches get UNAVAILABLE."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        parts: _builtins.int = ...,
+        ready: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "parts", b"parts", "ready", b"ready"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EngineStatus: _TypeAlias = EngineStatus  # noqa: Y015
 
 @_typing.final
 class RebuildIndexRequest(_message.Message):

@@ -25,6 +25,15 @@ class Settings(ServiceSettings):
     snapshot_seconds: float = Field(
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
     )
+    searches_at_once: int = Field(
+        default=0, ge=0, description="Searches that compute at a time; default the processors, with ray 16."
+    )
+    max_searches: int = Field(
+        default=24,
+        ge=1,
+        le=30,
+        description="Searches that compute or wait for it; more are refused at once. Below the 32 threads that serve.",
+    )
     engine: Literal["local", "ray"] = Field(
         default="local", description="What scores: local, in this process, or ray, shards on a Ray cluster."
     )

@@ -14,6 +14,7 @@ from services.search.entry import Entry
 from services.search.index import IslandIndex
 from services.search.live import LiveIndex
 from services.search.search import Answer, Question, search
+from services.search.turns import Turns
 
 # An answer takes time too: waiting for a change ends this long before the deadline, in seconds.
 _RESERVE = 0.2
@@ -30,12 +31,15 @@ class SearchDesk:
         The index.
     engine
         What scores.
+    turns
+        Who computes when.
     exhaustive_below
         With fewer admitted learnwares, all are scored exactly.
     """
 
     live: LiveIndex
     engine: ScoringEngine
+    turns: Turns
     exhaustive_below: int
 
     def answer(self, question: Question, *, min_sequence: int) -> Answer:
@@ -45,9 +49,17 @@ class SearchDesk:
         ------
         FailedPrecondition
             The index did not follow so far in time (INDEX_BEHIND).
+        ResourceExhausted
+            Too many searches are at work (TOO_MANY_REQUESTS).
         """
-        seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
-        index = self.live.wait_for(min_sequence, seconds)
+        with self.turns.admitted():
+            seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
+            self.live.wait_for(min_sequence, seconds)
+            with self.turns.turn():
+                return self._search(question)
+
+    def _search(self, question: Question) -> Answer:
+        index = self.live.current
         wanted = question.filter.text.strip()
         worded = self.live.words.matching(wanted) if wanted else None
         return search(

@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_whe
 from tenacity.nap import sleep_using_event
 
 from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
-from learndock.serving import caller
+from learndock.serving import caller, telemetry
 from services.search.index import DockIndex
 from services.search.live import LiveIndex
 from services.search.source import CatalogueSource, ChangeStream, News
@@ -40,6 +40,11 @@ class FollowerStatus:
     applied: int
     latest: int
     following: bool
+
+    @property
+    def lag(self) -> int:
+        """Changes that searches do not see yet."""
+        return self.latest - self.applied
 
 
 class Follower:
@@ -144,6 +149,7 @@ class Follower:
         if self._live.pending >= _BATCH or not behind or now - self._published_at > _PUBLISH_SECONDS:
             self._live.publish()
             self._published_at = now
+            telemetry.INDEX_LAG.set(self.status().lag)
 
 
 def _log_failure(state: RetryCallState) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from learndock import wire
 from learndock.account import Principal
 from learndock.errors import InvalidInput, Reason
@@ -10,7 +12,9 @@ from learndock.v1 import types_pb2
 from learndock.wire_private import private_from_message
 from services.search.assessment import mixture_sentence
 from services.search.certified import Mode
+from services.search.engines.port import EngineStatus
 from services.search.entry import Entry
+from services.search.follower import FollowerStatus
 from services.search.index import IslandIndex
 from services.search.mixing import Blend
 from services.search.search import Answer, Question, Single
@@ -124,6 +128,20 @@ def island_to_message(island: IslandIndex, learnwares: int) -> pb.Island:
         gammas=island.profile.kernel.gammas,
         landmarks=len(island.profile.landmarks),
         fit_time=wire.time_to_message(island.profile.fit_time),
+    )
+
+
+def status_to_message(
+    followed: FollowerStatus, islands: Sequence[IslandIndex], engine: EngineStatus
+) -> pb.GetIndexStatusResponse:
+    """Message of how the index is."""
+    return pb.GetIndexStatusResponse(
+        applied_sequence=followed.applied,
+        latest_sequence=followed.latest,
+        following=followed.following,
+        lag=followed.lag,
+        profiles=[pb.IslandProfile(island_id=one.key.island_id, profile=one.profile.number) for one in islands],
+        engine=pb.EngineStatus(name=engine.name, parts=engine.parts, ready=engine.ready),
     )
 
 

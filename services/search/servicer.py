@@ -37,10 +37,8 @@ class SearchServicer(pb_grpc.SearchServiceServicer):
     def GetIndexStatus(  # noqa: D102
         self, request: pb.GetIndexStatusRequest, context: grpc.ServicerContext
     ) -> pb.GetIndexStatusResponse:
-        status = self._follower.status()
-        return pb.GetIndexStatusResponse(
-            applied_sequence=status.applied, latest_sequence=status.latest, following=status.following
-        )
+        islands = [island for island, _ in self._desk.islands(caller.current())]
+        return messages.status_to_message(self._follower.status(), islands, self._desk.engine.status())
 
     def RebuildIndex(self, request: pb.RebuildIndexRequest, context: grpc.ServicerContext) -> pb.RebuildIndexResponse:  # noqa: D102
         rebuilt = self._follower.rebuild()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from learndock.extras import version_of
 from learndock.serving.application import Application, Servicer
 from learndock.serving.peers import Peer
@@ -16,11 +18,14 @@ from services.search.packs import Pack, remove_other_packs
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
+from services.search.turns import Turns
 from services.search.upkeep import Upkeep
 from services.search.words import Words
 
 # A question carries a specification: 8 MiB hold two million numbers.
 MAX_MESSAGE_BYTES = 8 * 2**20
+# Searches at a time whose scores are computed by other machines.
+_AT_ONCE_ELSEWHERE = 16
 
 
 def build(settings: Settings) -> Application:
@@ -38,7 +43,7 @@ def build(settings: Settings) -> Application:
     storage = Peer(settings.storage_address, settings.secret)
     follower = Follower(live, CatalogueSource(storage))
     upkeep = Upkeep(live, snapshots, snapshot_seconds=settings.snapshot_seconds)
-    desk = SearchDesk(live, engine, exhaustive_below=settings.exhaustive_below)
+    desk = SearchDesk(live, engine, _turns(settings), exhaustive_below=settings.exhaustive_below)
 
     def close() -> None:
         storage.close()
@@ -55,6 +60,13 @@ def build(settings: Settings) -> Application:
         close=close,
         max_message_bytes=MAX_MESSAGE_BYTES,
     )
+
+
+def _turns(settings: Settings) -> Turns:
+    """Turns at computing: where others compute, many wait for them at a time."""
+    here = settings.engine == "local"
+    at_once = settings.searches_at_once or (len(os.sched_getaffinity(0)) if here else _AT_ONCE_ELSEWHERE)
+    return Turns(at_once, settings.max_searches)
 
 
 def _engine(settings: Settings) -> ScoringEngine:

@@ -274,6 +274,9 @@ class TestIndex:
         status = dock.stub().GetIndexStatus(pb.GetIndexStatusRequest())
         assert status.following
         assert status.applied_sequence == status.latest_sequence == dock.latest()
+        assert status.lag == 0
+        assert [(one.island_id, one.profile) for one in status.profiles] == [("table-d64", 1)]
+        assert (status.engine.name, status.engine.parts, status.engine.ready) == ("local", 1, 1)
         rebuilt = dock.stub(Role.ADMIN).RebuildIndex(pb.RebuildIndexRequest())
         assert (rebuilt.applied_sequence, rebuilt.learnwares) == (dock.latest(), 1)
         entries = list(dock.stub(Role.ADMIN).ListIndexEntries(pb.ListIndexEntriesRequest()))

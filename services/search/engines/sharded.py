@@ -14,6 +14,7 @@ import sys
 import threading
 
 from learndock.errors import Reason, Unavailable
+from learndock.serving import telemetry
 from services.search.certified import Budget, Candidates, Mode, Ranking, Scored
 from services.search.engines.partition import DividedIsland, Division
 from services.search.engines.port import EngineStatus
@@ -109,6 +110,7 @@ class ShardedEngine:
     def _fill(self, replicas: Sequence[Replica]) -> None:
         living = self._division.living()
         list(self._filling.map(lambda replica: replica.fill(living), replicas))
+        telemetry.SHARDS_LOST.set(sum(replica.lost for replica in self._all))
         if any(replica.lost for replica in replicas):
             self._lost.set()
 
