@@ -16,6 +16,7 @@ from learndock.cli import (
     keeping,
     learnwares,
     quotas,
+    reference,
     reuse,
     specifications,
     specifying,
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (start, learnwares, validation, specifying, identification, reuse, administration, keeping):
+for module in (start, learnwares, reference, validation, specifying, identification, reuse, administration, keeping):
     module.register(app)
 app.add_typer(specifications.app, name="specification")
 app.add_typer(accounts.tokens, name="token")

@@ -81,6 +81,10 @@ class Catalogue:
             if not page_token:
                 return
 
+    def holders(self, sha256: str) -> Iterator[Learnware]:
+        """Learnwares that the caller may see and whose current version is this package."""
+        return self.iterate(filter_=f'sha256 = "{sha256}"', order_by="", show_deleted=False)
+
     def update(
         self,
         learnware_id: str,

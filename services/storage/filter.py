@@ -38,6 +38,7 @@ FIELDS: Mapping[str, InstrumentedAttribute[Any]] = {
     "task": LearnwareRow.task,
     "library": LearnwareRow.library,
     "license": LearnwareRow.license,
+    "sha256": VersionRow.sha256,
     "state": VersionRow.state,
     "format_class": VersionRow.format_class,
     "visibility": LearnwareRow.visibility,
