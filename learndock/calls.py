@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import grpc
 
 from learndock.status import from_rpc_error
+from learndock.tls import RenewedChannel, TlsFiles
 from learndock.v1 import (
     identity_service_pb2,
     reuse_service_pb2,
@@ -20,6 +21,9 @@ from learndock.v1 import (
 
 _TRANSPORT_BYTES = 32 * 2**20
 _KEEPALIVE_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 10_000
+# New replicas are found when a connection ends; looking again must not wait half a minute, as it does by default.
+_RESOLUTION_MS = 1000
 
 # Methods that change nothing and are quick: repeating them is safe. The rest is repeated by whoever knows how to go on.
 _SAFE_PREFIXES = ("Get", "List", "Search", "Describe", "Compare", "Sample", "WhoAmI", "Authenticate")
@@ -30,6 +34,8 @@ _RETRIES = {
     "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
+# While half of the calls fail, nothing is repeated: retries must not keep a service down.
+_RETRY_BUDGET = {"maxTokens": 100, "tokenRatio": 0.1}
 _SERVICES = (
     identity_service_pb2,
     reuse_service_pb2,
@@ -53,6 +59,7 @@ def service_config() -> str:
         {
             "loadBalancingConfig": [{"round_robin": {}}],
             "methodConfig": [{"name": safe, "retryPolicy": _RETRIES}],
+            "retryThrottling": _RETRY_BUDGET,
         }
     )
 
@@ -67,19 +74,29 @@ class CallPolicy(Protocol):
         """Seconds for the next call that states none; None for no limit."""
 
 
-def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
-    """Connect lazily to ``host:port``, with keepalive, round robin and retries."""
+def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
+    """Connect lazily to ``host:port``, with keepalive, round robin over what the name stands for, and retries.
+
+    Parameters
+    ----------
+    address
+        ``host:port``, or any name that gRPC resolves.
+    tls
+        Asks for TLS, and tells with which files; None for none.
+    """
     options = [
         ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
         ("grpc.max_send_message_length", _TRANSPORT_BYTES),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.dns_min_time_between_resolutions_ms", _RESOLUTION_MS),
         ("grpc.service_config", service_config()),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
-    if credentials is not None:
-        return grpc.secure_channel(address, credentials, options=options)
-    return grpc.insecure_channel(address, options=options)
+    if tls is None:
+        return grpc.insecure_channel(address, options=options)
+    return RenewedChannel(lambda: grpc.secure_channel(address, tls.credentials(), options=options), tls.stamp)
 
 
 class CallingChannel(grpc.Channel):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 
 from learndock.calls import CallingChannel, CallPolicy, open_channel
 from learndock.errors import InvalidInput, Reason
+from learndock.tls import TlsFiles
 
 SERVICES = ("spec", "search", "storage", "validator", "reuse", "identity")
 """Names by which `Addresses` tells services apart."""
@@ -84,14 +84,14 @@ class Connection:
         Secret of an API token; empty to call anonymously.
     timeout
         Seconds for a call that states no deadline.
-    ca_file
-        Certificate authorities to trust (PEM); asks for TLS on every address. None for the usual ones.
+    tls
+        Files for TLS; authorities or a certificate ask for TLS on every address.
     """
 
-    def __init__(self, addresses: Addresses, token: str, *, timeout: float, ca_file: Path | None = None) -> None:
+    def __init__(self, addresses: Addresses, token: str, *, timeout: float, tls: TlsFiles) -> None:
         self._addresses = addresses
         self._policy = _AsUser(token, timeout)
-        self._ca_file = ca_file
+        self._tls = tls
         self._channels: dict[str, grpc.Channel] = {}
 
     def channel(self, service: str) -> grpc.Channel:
@@ -108,10 +108,8 @@ class Connection:
 
     def _open(self, address: str) -> grpc.Channel:
         target = address.removeprefix(_SECURE_SCHEME)
-        if self._ca_file is None and target == address:
-            return open_channel(target)
-        roots = self._ca_file.read_bytes() if self._ca_file is not None else None
-        return open_channel(target, grpc.ssl_channel_credentials(roots))
+        secure = target != address or self._tls != TlsFiles()
+        return open_channel(target, self._tls if secure else None)
 
 
 class _AsUser(CallPolicy):

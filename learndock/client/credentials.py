@@ -15,6 +15,8 @@ from learndock.errors import InvalidInput, Reason
 ADDRESS_VARIABLE = "LEARNDOCK_ADDRESS"
 TOKEN_VARIABLE = "LEARNDOCK_TOKEN"  # noqa: S105  # a name, no secret
 CA_FILE_VARIABLE = "LEARNDOCK_CA_FILE"
+CERTIFICATE_FILE_VARIABLE = "LEARNDOCK_CERTIFICATE_FILE"
+KEY_FILE_VARIABLE = "LEARNDOCK_KEY_FILE"
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,6 +77,26 @@ def resolve(
         token=token or environment.get(TOKEN_VARIABLE) or known.token,
         ca_file=ca_file or environment.get(CA_FILE_VARIABLE) or known.ca_file,
     )
+
+
+def shown_certificate(
+    certificate_file: str | os.PathLike[str] | None,
+    key_file: str | os.PathLike[str] | None,
+    *,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[Path | None, Path | None]:
+    """Files of the certificate to show and of its key: what is given, else what the environment says.
+
+    Raises
+    ------
+    InvalidInput
+        Only one of the two is known.
+    """
+    certificate = certificate_file or environment.get(CERTIFICATE_FILE_VARIABLE)
+    key = key_file or environment.get(KEY_FILE_VARIABLE)
+    if bool(certificate) != bool(key):
+        raise InvalidInput(Reason.FIELD_INVALID, "A certificate and its key belong together.", field="key_file")
+    return Path(certificate) if certificate else None, Path(key) if key else None
 
 
 def read(path: Path) -> Credentials | None:

@@ -24,6 +24,7 @@ from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, Sem
 from learndock.reuse.labels import Labelled
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
+from learndock.tls import TlsFiles
 from learndock.v1 import identity_service_pb2, search_service_pb2, storage_service_pb2
 from learndock.v1.identity_service_pb2_grpc import IdentityServiceStub
 from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
@@ -51,6 +52,9 @@ class Dock(AccountMethods, KeepingMethods):
         Seconds for one ordinary call.
     ca_file
         File of the certificate authorities to trust; asks for TLS. None: from LEARNDOCK_CA_FILE, else the usual ones.
+    certificate_file, key_file
+        Certificate to show, for docks that want one, and its key. None: from LEARNDOCK_CERTIFICATE_FILE and
+        LEARNDOCK_KEY_FILE. They are read again as they change.
     """
 
     def __init__(
@@ -60,13 +64,16 @@ class Dock(AccountMethods, KeepingMethods):
         *,
         timeout: float = 30.0,
         ca_file: str | PathLike[str] | None = None,
+        certificate_file: str | PathLike[str] | None = None,
+        key_file: str | PathLike[str] | None = None,
     ) -> None:
         by_service = address if isinstance(address, Mapping) else {}
         text = ",".join(f"{name}={where}" for name, where in by_service.items()) or str(address or "")
         known = credentials.resolve(text or None, token, str(ca_file) if ca_file else None)
+        shown = credentials.shown_certificate(certificate_file, key_file)
         self.address = known.address
-        authorities = Path(known.ca_file) if known.ca_file else None
-        self._connection = Connection(Addresses.parse(known.address), known.token, timeout=timeout, ca_file=authorities)
+        tls = TlsFiles(Path(known.ca_file) if known.ca_file else None, *shown)
+        self._connection = Connection(Addresses.parse(known.address), known.token, timeout=timeout, tls=tls)
 
     # Learnwares
 

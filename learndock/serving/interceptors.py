@@ -6,6 +6,7 @@ Each is a layer, a context manager around the call; one gRPC interceptor puts th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from learndock.audit import AuditEntry
 from learndock.errors import LearndockError, Reason
 from learndock.serving import access, caller, telemetry
 from learndock.serving.application import AuditLog, Authenticator
+from learndock.serving.limits import FairPool, RateLimit, too_busy
 from learndock.status import to_status
 
 _log = logging.getLogger("learndock.rpc")
@@ -32,6 +34,7 @@ _audit_log = logging.getLogger("learndock.audit")
 
 # gRPC tells "no deadline" by one that is years away, in seconds.
 _FAR_AWAY = 1e9
+_ASIDE_THREADS = 2
 
 
 @dataclass
@@ -74,10 +77,16 @@ Layer = Callable[[Call], AbstractContextManager[None]]
 
 
 class LayerInterceptor(grpc.ServerInterceptor):
-    """Puts layers around every method, the first outermost."""
+    """Puts layers around every method, the first outermost; calls for which there is no place are refused at once.
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    What is open to anybody, such as health, is answered by a thread of its own and so under any load.
+    """
+
+    def __init__(self, pool: FairPool, layers: Sequence[Layer]) -> None:
+        self._pool = pool
         self._layers = tuple(layers)
+        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="aside")
+        self._refusal = _refusal(self._aside)
 
     def intercept_service(
         self,
@@ -85,21 +94,55 @@ class LayerInterceptor(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Wrap the handler of a call."""
+        method = handler_call_details.method
+        if access.is_open(method):
+            handler = continuation(handler_call_details)
+            return None if handler is None else _answered_aside(handler, self._aside)
+        metadata = {key: value for key, value in handler_call_details.invocation_metadata if isinstance(value, str)}
+        if not self._pool.admits(metadata.get("authorization", "")):
+            telemetry.record(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name, 0.0)
+            return self._refusal
         handler = continuation(handler_call_details)
-        return None if handler is None else _wrapped(handler, handler_call_details, self._layers)
+        return None if handler is None else _wrapped(handler, method, metadata, self._layers)
+
+
+def _refusal(pool: ThreadPoolExecutor) -> grpc.RpcMethodHandler[Any, Any]:
+    """Handler of a call for which there is no place; it reads nothing."""
+    status = rpc_status.to_status(to_status(too_busy()))
+
+    def refuse(_: object, context: grpc.ServicerContext) -> None:
+        context.abort_with_status(status)
+
+    refuse.experimental_thread_pool = pool  # type: ignore[attr-defined]  # gRPC's name for "run it there"
+    return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def _answered_aside(handler: Any, pool: ThreadPoolExecutor) -> grpc.RpcMethodHandler[Any, Any]:
+    if handler.unary_unary is None:
+        return handler  # type: ignore[no-any-return]  # streams of these services hold no thread, or are rare
+
+    def respond(request: Any, context: grpc.ServicerContext) -> Any:
+        return handler.unary_unary(request, context)
+
+    respond.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return grpc.unary_unary_rpc_method_handler(
+        respond,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
 
 
 def _wrapped(
     handler: Any,
-    details: grpc.HandlerCallDetails,
+    method: str,
+    metadata: Mapping[str, str],
     layers: tuple[Layer, ...],
 ) -> grpc.RpcMethodHandler[Any, Any]:
-    metadata = {key: value for key, value in details.invocation_metadata if isinstance(value, str)}
     unary = not handler.request_streaming and not handler.response_streaming
 
     def surround(request: Any, context: grpc.ServicerContext, outcome: Outcome) -> ExitStack:
         message = None if handler.request_streaming else request
-        call = Call(details.method, unary, metadata, message, context, outcome)
+        call = Call(method, unary, metadata, message, context, outcome)
         stack = ExitStack()
         try:
             for layer in layers:
@@ -197,17 +240,28 @@ def _abort(context: grpc.ServicerContext, error: LearndockError) -> None:
     context.abort_with_status(rpc_status.to_status(to_status(error)))
 
 
-def timed(stopping: Event) -> Layer:
+def timed(stopping: Event, default_seconds: float, max_seconds: float) -> Layer:
     """Layer that states the deadline: a unary call without one gets the default, a stream ends with the server."""
 
     @contextmanager
     def layer(call: Call) -> Iterator[None]:
         given = call.context.time_remaining()
         if given is None or given > _FAR_AWAY:
-            given = caller.DEFAULT_DEADLINE if call.unary else math.inf
-        ends_at = time.monotonic() + given
+            given = default_seconds if call.unary else math.inf
+        ends_at = time.monotonic() + (min(given, max_seconds) if call.unary else given)
         caller.enter(replace(caller.served(), ends_at=ends_at, stopping=None if call.unary else stopping))
         caller.check_active()
+        yield
+
+    return layer
+
+
+def paced(limit: RateLimit) -> Layer:
+    """Layer that refuses callers who call too often."""
+
+    @contextmanager
+    def layer(call: Call) -> Iterator[None]:
+        limit.take(caller.current(), call.context.peer())
         yield
 
     return layer
@@ -281,9 +335,8 @@ def admitted(authenticator: Authenticator, rules: Mapping[str, access.Rule]) -> 
 
     @contextmanager
     def layer(call: Call) -> Iterator[None]:
-        if not access.is_open(call.method):
-            _enter_as_caller(call, authenticator)
-            access.require(caller.current(), call.method, rules)
+        _enter_as_caller(call, authenticator)
+        access.require(caller.current(), call.method, rules)
         yield
 
     return layer

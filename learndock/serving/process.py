@@ -14,7 +14,6 @@ from learndock.serving.application import Application
 from learndock.serving.audit import RemoteAuditLog
 from learndock.serving.authentication import RemoteAuthenticator
 from learndock.serving.config import ServiceSettings, load
-from learndock.serving.peers import Peer
 
 _Settings = TypeVar("_Settings", bound=ServiceSettings)
 
@@ -26,7 +25,7 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
     settings = load(settings_class)
     telemetry.configure_logging()
     application = build(settings)
-    identity = Peer(settings.identity_address, settings.secret)
+    identity = settings.peer(settings.identity_address)
     sender = RemoteAuditLog(identity)
     workers = (*application.workers, sender)
     running = server.start(
@@ -34,7 +33,7 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
         listen=settings.listen,
         authenticator=application.authenticator or RemoteAuthenticator(identity, settings.secret),
         audit=application.audit or sender,
-        max_threads=settings.max_threads,
+        terms=settings.terms,
     )
     telemetry.serve_metrics(settings.metrics_listen)
     for worker in workers:

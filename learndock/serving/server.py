@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
@@ -12,14 +11,52 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from learndock.errors import Reason, Unavailable
-from learndock.serving import interceptors
+from learndock.serving import caller, interceptors
 from learndock.serving.access import rules_of
 from learndock.serving.application import Application, AuditLog, Authenticator
 from learndock.serving.audit import NoAuditLog
+from learndock.serving.limits import UNLIMITED, FairPool, Rate, RateLimit
 
 # gRPC refuses above this without telling why; below it our own layer refuses with a reason.
 _TRANSPORT_BYTES = 32 * 2**20
 _MIN_PING_MS = 10_000
+# An old connection is cut off after this long, whatever is still on it.
+_STREAM_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a server serves.
+
+    Attributes
+    ----------
+    threads
+        Calls served at a time.
+    waiting
+        Calls that may wait beside those.
+    users, anonymous
+        How often a user, and an address without a credential, may call.
+    default_seconds
+        Deadline of a unary call that states none.
+    max_seconds
+        Longest deadline of a unary call.
+    connection_seconds
+        Age at which a connection ends, once the calls on it have.
+    credentials
+        Certificates for TLS; None for none.
+    """
+
+    threads: int = 32
+    waiting: int = 96
+    users: Rate = UNLIMITED
+    anonymous: Rate = UNLIMITED
+    default_seconds: float = caller.DEFAULT_DEADLINE
+    max_seconds: float = 3600.0
+    connection_seconds: float = 300.0
+    credentials: grpc.ServerCredentials | None = None
+
+
+_PLAIN = Terms()
 
 
 @dataclass(frozen=True)
@@ -54,7 +91,7 @@ def start(
     listen: str,
     authenticator: Authenticator,
     audit: AuditLog | None = None,
-    max_threads: int = 32,
+    terms: Terms = _PLAIN,
 ) -> RunningServer:
     """Serve applications at ``host:port`` (port 0: any free one), with health and reflection.
 
@@ -72,35 +109,38 @@ def start(
     }
     rules = rules_of(names)
     stopping = Event()
+    pool = FairPool(terms.threads, terms.threads + terms.waiting)
     server = grpc.server(
-        ThreadPoolExecutor(max_threads, thread_name_prefix="rpc"),
+        pool,
         interceptors=[
             interceptors.LayerInterceptor(
+                pool,
                 [
                     interceptors.recorded,
                     interceptors.audited(audit or NoAuditLog(), rules),
                     interceptors.reported,
-                    interceptors.timed(stopping),
+                    interceptors.timed(stopping, terms.default_seconds, terms.max_seconds),
                     interceptors.admitted(authenticator, rules),
+                    interceptors.paced(RateLimit(terms.users, terms.anonymous)),
                     interceptors.limited(limits),
-                ]
+                ],
             )
         ],
-        options=_options(),
-        # Beyond the threads a few calls may wait; the rest is refused at once with RESOURCE_EXHAUSTED.
-        maximum_concurrent_rpcs=4 * max_threads,
+        options=_options(terms.connection_seconds),
     )
     for servicer in servicers:
         servicer.register(servicer.implementation, server)
     health_servicer = _add_health(server, names)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    address = _listen(server, listen)
+    address = _listen(server, listen, terms.credentials)
     server.start()
     return RunningServer(address, server, health_servicer, stopping)
 
 
-def _options() -> list[tuple[str, int]]:
+def _options(connection_seconds: float) -> list[tuple[str, int]]:
     return [
+        ("grpc.max_connection_age_ms", round(connection_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", _STREAM_MS),
         ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
         ("grpc.max_send_message_length", _TRANSPORT_BYTES),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_MS),
@@ -117,9 +157,9 @@ def _add_health(server: grpc.Server, names: Sequence[str]) -> health.HealthServi
     return servicer
 
 
-def _listen(server: grpc.Server, listen: str) -> str:
+def _listen(server: grpc.Server, listen: str, credentials: grpc.ServerCredentials | None) -> str:
     try:
-        port = server.add_insecure_port(listen)
+        port = server.add_insecure_port(listen) if credentials is None else server.add_secure_port(listen, credentials)
     except RuntimeError as error:
         raise Unavailable(
             Reason.SERVICE_UNAVAILABLE, f"Cannot listen on {listen}: is it in use? Choose another address."

@@ -185,7 +185,7 @@ class _Building:
         assert authenticator is not None  # noqa: S101  # by the order in `build`
         assert audit is not None  # noqa: S101
         running = server.start(
-            applications, listen=listen, authenticator=authenticator, audit=audit, max_threads=threads
+            applications, listen=listen, authenticator=authenticator, audit=audit, terms=server.Terms(threads=threads)
         )
         self._servers.append(running)
         return running

@@ -14,7 +14,6 @@ from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.serving.application import Application, Servicer
 from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
-from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import reuse_service_pb2_grpc as rpc
 from services.reuse.access import Access
@@ -45,7 +44,7 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
     """
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
-    storage = Peer(settings.storage_address, settings.secret)
+    storage = settings.peer(settings.storage_address)
     packages = PackageCache(settings.data_dir / "packages", Downloads(storage.as_service), settings.max_cache_bytes)
     allowance = Allowance(settings.max_sandboxes, settings.predict_seconds, settings.sandbox_life_seconds)
     models = WarmModels(packages.fetch, open_package or _sandboxed(settings), allowance)

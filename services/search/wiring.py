@@ -6,7 +6,6 @@ import os
 
 from learndock.extras import version_of
 from learndock.serving.application import Application, Servicer
-from learndock.serving.peers import Peer
 from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from services.search.config import Settings
 from services.search.desk import SearchDesk
@@ -40,7 +39,7 @@ def build(settings: Settings) -> Application:
     live = LiveIndex(words, pack, engine)
     if saved is not None:
         live.restore(saved)
-    storage = Peer(settings.storage_address, settings.secret)
+    storage = settings.peer(settings.storage_address)
     follower = Follower(live, CatalogueSource(storage))
     upkeep = Upkeep(live, snapshots, snapshot_seconds=settings.snapshot_seconds)
     desk = SearchDesk(live, engine, _turns(settings), exhaustive_below=settings.exhaustive_below)

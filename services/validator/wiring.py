@@ -7,7 +7,6 @@ from pathlib import Path
 from learndock.serving.application import Application, Servicer
 from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
-from learndock.serving.peers import Peer
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import validator_service_pb2_grpc as rpc
 from services.validator.catalogue import CallersCatalogue, Catalogue
@@ -24,7 +23,7 @@ def build(settings: Settings) -> Application:
     """Validator service on its database, with the sandbox that this machine offers."""
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
-    storage = Peer(settings.storage_address, settings.secret)
+    storage = settings.peer(settings.storage_address)
     catalogue = Catalogue(storage.as_service)
     sandboxes = Sandboxes(settings)
     changes = Changes()
