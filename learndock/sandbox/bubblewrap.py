@@ -21,7 +21,7 @@ from learndock.sandbox.confinement import ENVIRONMENT, GUEST_MOUNT, confined
 from learndock.sandbox.executor import Deadline, Exit, ExitCause, Limits, Mount
 from learndock.sandbox.guest.confine import ARCHITECTURES
 from learndock.sandbox.memory_watch import tree_memory_bytes
-from learndock.sandbox.streams import DuplexStream, LogTail
+from learndock.sandbox.streams import DuplexStream, LogTail, widen
 
 _SHARED_MEMORY_BYTES = 64 * 2**20
 _PROBE_SECONDS = 20
@@ -86,6 +86,8 @@ class BubblewrapProcess:
         self._cause: ExitCause | None = None
         self._lock = threading.Lock()
         (input_read, input_write), (output_read, output_write), (log_read, log_write) = (os.pipe() for _ in range(3))
+        for descriptor in (input_write, output_read):
+            widen(descriptor)
         try:
             self._process = subprocess.Popen(  # noqa: S603
                 arguments, stdin=input_read, stdout=output_write, stderr=log_write, env=ENVIRONMENT, cwd="/"

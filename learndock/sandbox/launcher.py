@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import os
 from pathlib import Path
 import shutil
@@ -73,19 +74,20 @@ class LearnwareLauncher:
         Unavailable
             Packages cannot be installed, or no sandbox started, for a reason that may pass.
         """
-        environment = self.environment_of(package, progress)
-        with PackageArchive.open(package) as archive:
+        with ExitStack() as held, PackageArchive.open(package) as archive:
             manifest = parse_manifest(archive.read(MANIFEST_NAME, MAX_MANIFEST_BYTES))
+            environment = held.enter_context(self._environments.held(read_requirements(archive), progress))
             folder = self._extracted(archive)
-        return ModelProcess.start(
-            self._executor,
-            folder,
-            manifest.model,
-            environment,
-            limits=self._limits,
-            load_timeout=self._load_timeout,
-            release=lambda: shutil.rmtree(folder, ignore_errors=True),
-        )
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            return ModelProcess.start(
+                self._executor,
+                folder,
+                manifest.model,
+                environment,
+                limits=self._limits,
+                load_timeout=self._load_timeout,
+                release=held.pop_all().close,
+            )
 
     def sweep(self) -> None:
         """Remove what dead processes left: their sandboxes and their extracted packages."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
+import fcntl
 import os
 import select
 import threading
@@ -12,8 +14,10 @@ from learndock.sandbox.executor import Deadline
 
 TAIL_BYTES = 16 * 1024
 _CHUNK = 64 * 1024
+_PIPE_BYTES = 1024 * 1024
 _LARGEST_READ = 1024 * 1024
 _SLOW_PAUSE = 0.05
+_SETTLING_SECONDS, _SETTLING_PAUSE = 0.5, 0.005
 
 
 class DuplexStream:
@@ -69,6 +73,12 @@ class DuplexStream:
         wait_for(descriptor, event, deadline)
 
 
+def widen(pipe: int) -> None:
+    """Let a pipe hold a whole batch, so that its ends take turns less often, where that is allowed."""
+    with suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 def wait_for(descriptor: int, event: int, deadline: Deadline) -> None:
     """Wait until a descriptor is ready for `event` or hung up; TimeoutError at the deadline."""
     poll = select.poll()
@@ -91,20 +101,30 @@ class LogTail:
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._lock = threading.Lock()
+        self._followed: int | None = None
 
     def append(self, data: bytes) -> None:
         """Add what was printed; waits a moment when there was too much."""
         with self._lock:
-            self._total += len(data)
-            self._kept.append(data[-TAIL_BYTES:])
-            self._kept_bytes += len(self._kept[-1])
-            while self._kept_bytes - len(self._kept[0]) >= TAIL_BYTES:
-                self._kept_bytes -= len(self._kept.popleft())
+            self._keep(data)
+        self._slow_down()
+
+    def _keep(self, data: bytes) -> None:
+        self._total += len(data)
+        self._kept.append(data[-TAIL_BYTES:])
+        self._kept_bytes += len(self._kept[-1])
+        while self._kept_bytes - len(self._kept[0]) >= TAIL_BYTES:
+            self._kept_bytes -= len(self._kept.popleft())
+
+    def _slow_down(self) -> None:
         if self._total > self._full_speed_bytes:
             time.sleep(_SLOW_PAUSE)
 
     def text(self) -> str:
         """The end of it, at most 16 KiB, with a note when there was more."""
+        end = time.monotonic() + _SETTLING_SECONDS
+        while self._is_behind() and time.monotonic() < end:
+            time.sleep(_SETTLING_PAUSE)
         with self._lock:
             tail = b"".join(self._kept)[-TAIL_BYTES:].decode("utf-8", errors="replace")
             hidden = self._total - min(self._total, TAIL_BYTES)
@@ -112,11 +132,28 @@ class LogTail:
 
     def follow(self, descriptor: int) -> threading.Thread:
         """Read a descriptor to its end in a thread, then close it."""
+        self._followed = descriptor
         thread = threading.Thread(target=self._drain, args=(descriptor,), name="sandbox-log", daemon=True)
         thread.start()
         return thread
 
     def _drain(self, descriptor: int) -> None:
         with open(descriptor, "rb", buffering=0) as file:
-            while data := file.read(_CHUNK):
-                self.append(data)
+            going_on = True
+            while going_on:
+                wait_for(descriptor, select.POLLIN, Deadline(None))
+                with self._lock:
+                    data = file.read(_CHUNK)
+                    self._keep(data)
+                    going_on = bool(data)
+                    self._followed = descriptor if going_on else None
+                self._slow_down()
+
+    def _is_behind(self) -> bool:
+        """Whether something was printed that is not kept yet."""
+        with self._lock:
+            if self._followed is None:
+                return False
+            poll = select.poll()
+            poll.register(self._followed, select.POLLIN)
+            return bool(poll.poll(0))

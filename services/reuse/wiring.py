@@ -84,7 +84,12 @@ def _sandboxed(settings: Settings) -> OpenPackage:
         life = settings.sandbox_life_seconds + settings.predict_seconds + _LIFE_MARGIN_SECONDS
         made = LearnwareLauncher(
             choose_executor(settings.executor),
-            EnvironmentCache(settings.environments, constraints=settings.constraints),
+            EnvironmentCache(
+                settings.environments,
+                constraints=settings.constraints,
+                max_bytes=settings.max_environments_bytes,
+                pins=settings.pins,
+            ),
             settings.data_dir / "work",
             Limits(memory_bytes=settings.memory_mib * MIB, wall_seconds=life),
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.sandbox.environment import DEFAULT_CONSTRAINTS
+from learndock.sandbox.environment import DEFAULT_CONSTRAINTS, DEFAULT_MAX_BYTES
 from learndock.sandbox.executor import MIB, Limits
+from learndock.sandbox.pins import PinPolicy
 from learndock.serving.config import LISTEN, ServiceSettings
 
 # Whoever waits for a prediction on the same machine goes first.
@@ -30,6 +31,15 @@ class Settings(ServiceSettings):
     )
     constraints: tuple[str, ...] = Field(
         default=DEFAULT_CONSTRAINTS, description="Bounds on the versions of requirements, in pip's words."
+    )
+    max_environments_bytes: int = Field(
+        default=DEFAULT_MAX_BYTES,
+        ge=0,
+        description="Size of all installed requirements; beyond it those not used for longest go.",
+    )
+    pins: PinPolicy = Field(
+        default=PinPolicy.KEEP_PINS,
+        description="For versions that cannot be had: KEEP_PINS refuses the package, RELAX_PINS takes the nearest.",
     )
     executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")

@@ -15,9 +15,10 @@ from learndock.errors import Cancelled, InvalidInput, LearndockError, Reason
 from learndock.learnware import SemanticSpecification
 from learndock.package.confined import inspect_confined
 from learndock.package.inspection import Inspection
+from learndock.sandbox.environment import Environment
 from learndock.sandbox.faults import ModelFault
 from learndock.sandbox.model_process import ModelProcess
-from services.validator.report import CHECKS, CheckLine, Outcome, Report, Verdict, failed, passed
+from services.validator.report import CHECKS, CheckLine, Outcome, Report, Verdict, failed, passed, warned
 from services.validator.run_checks import RunChecks
 from services.validator.sandboxes import Sandboxes
 from services.validator.static_checks import fault_outcomes, static_outcomes
@@ -115,10 +116,10 @@ class Examination:
     ) -> NDArray[np.generic] | None:
         launcher = self._sandboxes.launcher()
         self._report = replace(self._report, executor=self._sandboxes.executor_name)
-        self._check("environment", lambda: passed(f"{len(launcher.environment_of(package).lock)} packages installed"))
+        self._check("environment", lambda: _installed(launcher.environment_of(package, self._go_on)))
 
         def load() -> Outcome:
-            model = launcher.open(package)
+            model = launcher.open(package, self._go_on)
             self._adopt(model)
             return passed(f"input_shape {model.input_shape}, output_shape {model.output_shape}")
 
@@ -177,6 +178,9 @@ class Examination:
         self._stop_if_aborted()
         self._watcher(name, 100 * CHECKS.index(name) // len(CHECKS), self._report)
 
+    def _go_on(self, _: str) -> None:
+        self._stop_if_aborted()
+
     def _stop_if_aborted(self) -> None:
         if self._aborted:
             raise Cancelled(Reason.CANCELLED, "The examination was stopped.")
@@ -192,3 +196,10 @@ class Examination:
         self._report = replace(self._report, checks=(*self._report.checks, line))
         if outcome.verdict is Verdict.FAILED:
             raise _Rejected
+
+
+def _installed(environment: Environment) -> Outcome:
+    count = f"{len(environment.lock)} packages installed"
+    if environment.relaxed:
+        return warned(f"{count}; taken in place of what cannot be had: {', '.join(environment.relaxed)}")
+    return passed(count)

@@ -50,7 +50,12 @@ class Sandboxes:
         settings = self._settings
         return LearnwareLauncher(
             executor,
-            EnvironmentCache(settings.environments, constraints=settings.constraints),
+            EnvironmentCache(
+                settings.environments,
+                constraints=settings.constraints,
+                max_bytes=settings.max_environments_bytes,
+                pins=settings.pins,
+            ),
             settings.data_dir / "work",
             settings.limits,
             load_timeout=settings.load_seconds,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from learndock.errors import InvalidInput, LearndockError, Reason, ResourceExhausted
 from learndock.package.inspection import Inspection
 from learndock.package.requirements import Requirements
-from learndock.sandbox.environment import PYTHON_TAG
+from learndock.sandbox.installer import PYTHON_TAG
 from services.validator.report import CHECKS, Outcome, failed, passed, skipped, warned
 
 # An inspection stops at the first fault; its reason tells how far it came.

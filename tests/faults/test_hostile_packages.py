@@ -160,11 +160,11 @@ def containers(executor: str) -> list[str]:
 
 
 def listed(folder: Path) -> dict[str, tuple[int, float]]:
-    """Size and time of all files of the environments."""
+    """Size and time of all files of the environments but for their byte code, which may still be in the making."""
     return {
         str(path): (path.stat().st_size, path.stat().st_mtime)
         for path in folder.glob("*/**/*")
-        if path.is_file() and path.parent.name not in ("locks", "resolutions")
+        if path.is_file() and path.suffix != ".pyc" and path.parent.name not in ("locks", "resolutions", "uses")
     }
 
 

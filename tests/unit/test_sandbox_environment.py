@@ -5,15 +5,19 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
+import socket
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
-from learndock.errors import InvalidInput, Reason, Unavailable
+from learndock.errors import Cancelled, InvalidInput, Reason, Unavailable
 from learndock.package.requirements import Requirements
 from learndock.sandbox.environment import Environment, EnvironmentCache
+from learndock.sandbox.installer import Installer
+from learndock.sandbox.pins import PinPolicy
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def test_two_at_a_time_make_one(tmp_path: Path) -> None:
         first, second = pool.map(lambda cache: cache.ensure(Requirements()), caches)
     assert first == second
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"locks", "resolutions", first.digest}
+    assert left == {"locks", "resolutions", "uses", first.digest}
 
 
 def test_constraints_hold(tmp_path: Path) -> None:
@@ -105,7 +109,69 @@ def test_an_index_out_of_reach_is_no_fault_of_the_package(tmp_path: Path, monkey
 
 def test_torch_comes_as_the_operator_wants_it(root: Path) -> None:
     """The resolution alone: no build for graphics cards, which would be gigabytes."""
-    lock = EnvironmentCache(root)._tool.resolve(("torch", "numpy"), ("torch==2.13.0",))
+    lock = Installer(root, ("torch==2.13.0",)).resolve(("torch", "numpy"), lambda: None)
     assert any(entry.startswith("torch==2.13.0") for entry in lock)
     if os.environ.get("PIP_FIND_LINKS"):
         assert not any(entry.startswith(("nvidia", "triton", "cuda")) for entry in lock)
+
+
+@pytest.mark.parametrize(("line", "taken"), [("joblib==1.4.999", "joblib==1.4."), ("joblib>=99", "joblib==")])
+def test_pins_give_way_where_the_operator_lets_them(root: Path, line: str, taken: str) -> None:
+    cache = EnvironmentCache(root, pins=PinPolicy.RELAX_PINS)
+    environment = cache.ensure(Requirements(lines=("packaging", line)))
+    (note,) = environment.relaxed
+    assert note.startswith(f"{line} -> {taken}")
+    assert note.split(" -> ")[1] in environment.lock
+    assert cache.ensure(Requirements(lines=("packaging", line))) == environment  # also when it is remembered
+
+
+def test_what_is_near_nothing_is_refused_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        EnvironmentCache(tmp_path, pins=PinPolicy.RELAX_PINS).ensure(
+            Requirements(lines=("no-such-package-as-this-one==1.0",))
+        )
+    assert "no-such-package-as-this-one" in caught.value.message
+
+
+def test_an_installation_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = socket.socket()
+    silent.bind(("127.0.0.1", 0))
+    silent.listen()  # an index that never answers
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    told: list[str] = []
+
+    def stop(what: str) -> None:
+        told.append(what)
+        raise Cancelled(Reason.CANCELLED, "enough")
+
+    with silent, pytest.raises(Cancelled):
+        EnvironmentCache(tmp_path).ensure(Requirements(lines=("a-name-that-is-not-cached",)), stop)
+    assert told == ["resolving requirements"]
+
+
+def test_the_installer_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("learndock.sandbox.installer._program", lambda: str(program))
+    monkeypatch.setenv("LEARNDOCK_SERVICE_TOKEN", "secret")
+    with pytest.raises(Unavailable):
+        EnvironmentCache(tmp_path / "environments").ensure(Requirements())
+    assert "secret" not in (tmp_path / "seen").read_text()
+
+
+def test_an_environment_stays_while_it_is_held(tmp_path: Path) -> None:
+    cache = EnvironmentCache(tmp_path, max_bytes=0)
+    with cache.held(Requirements()) as one:
+        two = EnvironmentCache(tmp_path, max_bytes=0).ensure(Requirements(lines=("packaging",)))
+        assert one.path.exists()
+        assert two.path.exists(), "the newest stays, too"
+
+
+def test_byte_code_comes_after_the_first_use(tmp_path: Path) -> None:
+    environment = EnvironmentCache(tmp_path).ensure(Requirements())
+    end = time.monotonic() + 60
+    while not list(environment.path.rglob("*.pyc")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
