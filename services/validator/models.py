@@ -21,6 +21,7 @@ class ValidationRow(Table):
     __table_args__ = (
         Index("validations_by_version", "learnware_id", "version"),
         Index("validations_by_state", "state", "available_at"),
+        Index("validations_by_turn", "owner_id", "fence"),
     )
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -33,6 +34,7 @@ class ValidationRow(Table):
     sha256: Mapped[str] = mapped_column(String(64))
     semantic: Mapped[bytes] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     phase: Mapped[str] = mapped_column(String(32), default="")
     percent: Mapped[int] = mapped_column(Integer, default=0)
     report: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 import time
 import uuid
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from learndock.errors import Aborted, Reason
 from learndock.sandbox.owner import is_dead
@@ -19,6 +19,7 @@ from services.validator.record import Lease, Subject, Validation, ValidationStat
 from services.validator.report import Report
 
 _GIVING_UP = "giving_up"
+_FIRST, _AGAIN = 0, 1
 
 
 def enqueue(session: Session, subject: Subject, change_sequence: int | None = None) -> Validation:
@@ -34,16 +35,22 @@ def enqueue(session: Session, subject: Subject, change_sequence: int | None = No
     under_way = store.active_rows(session, subject.learnware_id, subject.version)
     if under_way:
         return store.validation_of(under_way[0])
-    return store.add(session, uuid.uuid4().hex, subject, change_sequence)
+    judged = store.is_judged(session, subject.learnware_id, subject.version)
+    return store.add(session, uuid.uuid4().hex, subject, change_sequence, priority=_AGAIN if judged else _FIRST)
 
 
 def take(session: Session, holder: str, lease_seconds: float) -> Lease | None:
-    """Take the validation that waits for longest, or that another worker left; None when there is no work."""
+    """Take the next validation, or one that another worker left; None when there is no work.
+
+    Versions that were never judged go before those that are judged again; among them the owner with the fewest under
+    way, then the one who was served least recently; of one owner's, the one that waits for longest.
+    """
     moment = now()
     is_ready = (ValidationRow.state == ValidationState.QUEUED.value) & (ValidationRow.available_at <= moment)
     is_left = (ValidationRow.state == ValidationState.RUNNING.value) & (ValidationRow.lease_until < moment)
-    query = select(ValidationRow).where(or_(is_ready, is_left)).order_by(ValidationRow.number).limit(1)
-    row = session.scalar(query.with_for_update(skip_locked=True))
+    turn = (ValidationRow.priority, _under_way(moment), _last_turn(), ValidationRow.number)
+    query = select(ValidationRow).where(or_(is_ready, is_left)).order_by(*turn).limit(1)
+    row = session.scalar(query.with_for_update(of=ValidationRow, skip_locked=True))
     if row is None:
         return None
     if row.state == ValidationState.RUNNING.value:
@@ -54,6 +61,21 @@ def take(session: Session, holder: str, lease_seconds: float) -> Lease | None:
     row.attempts += 1
     _change(row, ValidationState.RUNNING)
     return Lease(row.validation_id, store.subject_of(row), row.fence, row.faults)
+
+
+def _under_way(moment: datetime) -> ScalarSelect[int]:
+    """How many validations of a row's owner somebody works on."""
+    other = aliased(ValidationRow)
+    is_held = (other.state == ValidationState.RUNNING.value) & (other.lease_until >= moment)
+    count = select(func.count()).where(other.owner_id == ValidationRow.owner_id, is_held)
+    return count.correlate(ValidationRow).scalar_subquery()
+
+
+def _last_turn() -> ScalarSelect[int]:
+    """The greatest fence of a row's owner, which tells when it was served last."""
+    other = aliased(ValidationRow)
+    greatest = select(func.coalesce(func.max(other.fence), 0)).where(other.owner_id == ValidationRow.owner_id)
+    return greatest.correlate(ValidationRow).scalar_subquery()
 
 
 def _next_fence(session: Session) -> int:

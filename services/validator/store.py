@@ -19,8 +19,10 @@ from services.validator.report import CheckLine, Report, Verdict
 CHANGE, FENCE = "change", "fence"
 
 
-def add(session: Session, validation_id: str, subject: Subject, change_sequence: int | None) -> Validation:
-    """Insert a QUEUED validation."""
+def add(
+    session: Session, validation_id: str, subject: Subject, change_sequence: int | None, *, priority: int
+) -> Validation:
+    """Insert a QUEUED validation; those of lower `priority` go first."""
     row = ValidationRow(
         validation_id=validation_id,
         change_sequence=change_sequence,
@@ -30,6 +32,7 @@ def add(session: Session, validation_id: str, subject: Subject, change_sequence:
         sha256=subject.sha256,
         semantic=semantic_to_message(subject.semantic).SerializeToString(),
         state=ValidationState.QUEUED.value,
+        priority=priority,
         create_time=now(),
         available_at=now(),
     )
@@ -52,6 +55,17 @@ def newest_row(session: Session, learnware_id: str, version: int) -> ValidationR
     """Row of the last validation of a version."""
     query = select(ValidationRow).where(ValidationRow.learnware_id == learnware_id, ValidationRow.version == version)
     return session.scalar(query.order_by(ValidationRow.number.desc()).limit(1))
+
+
+def is_judged(session: Session, learnware_id: str, version: int) -> bool:
+    """Whether a validation of a version has come to a verdict."""
+    verdicts = (ValidationState.VERIFIED.value, ValidationState.REJECTED.value)
+    query = select(ValidationRow.number).where(
+        ValidationRow.learnware_id == learnware_id,
+        ValidationRow.version == version,
+        ValidationRow.state.in_(verdicts),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def active_rows(session: Session, learnware_id: str, version: int | None = None) -> list[ValidationRow]:

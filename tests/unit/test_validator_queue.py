@@ -40,8 +40,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.close()
 
 
-def subject(learnware_id: str = "00000001", version: int = 1) -> Subject:
-    return Subject(learnware_id, version, "owner", "0" * 64, semantic())
+def subject(learnware_id: str = "00000001", version: int = 1, owner_id: str = "owner") -> Subject:
+    return Subject(learnware_id, version, owner_id, "0" * 64, semantic())
 
 
 def enqueue(database: Database, of: Subject | None = None, change: int | None = None) -> Validation:
@@ -111,6 +111,41 @@ def test_the_oldest_is_taken_first(database: Database) -> None:
     made = [enqueue(database, subject(f"0000000{number}")) for number in range(1, 4)]
     assert [take(database).validation_id for _ in made] == [validation.validation_id for validation in made]
     assert take_none(database)
+
+
+def test_a_first_version_goes_before_one_that_was_judged(database: Database) -> None:
+    enqueue(database, subject("00000001"))
+    finish(database, take(database))
+    again = enqueue(database, subject("00000001"))
+    first = enqueue(database, subject("00000002"))
+    assert [take(database).validation_id for _ in range(2)] == [first.validation_id, again.validation_id]
+
+
+def test_owners_take_turns_however_much_one_submits(database: Database) -> None:
+    for number in range(1, 7):
+        enqueue(database, subject(f"0000000{number}", owner_id="many"))
+    enqueue(database, subject("00000007", owner_id="few"))
+    enqueue(database, subject("00000008", owner_id="few"))
+    served = []
+    for _ in range(8):  # one worker, so that nothing else is under way
+        lease = take(database)
+        served.append(lease.subject.owner_id)
+        finish(database, lease)
+    assert served == ["many", "few", "many", "few", *["many"] * 4]
+
+
+def test_who_has_fewer_under_way_goes_first(database: Database) -> None:
+    for number in range(1, 4):
+        enqueue(database, subject(f"0000000{number}", owner_id="many"))
+    many = [take(database), take(database)]
+    enqueue(database, subject("00000004", owner_id="few"))
+    few = take(database)
+    finish(database, few)
+    enqueue(database, subject("00000005", owner_id="few"))
+    assert take(database).subject.owner_id == "few", "served later, but with none under way"
+    for lease in many:
+        finish(database, lease)
+    assert take(database).subject.owner_id == "many"
 
 
 def test_a_lease_that_ended_is_taken_over_and_the_late_result_refused(database: Database) -> None:
