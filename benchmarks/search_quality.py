@@ -16,7 +16,7 @@ from benchmarks.search_families import Families, changes
 from benchmarks.search_service import empty
 from learndock.account import Principal, Role
 from learndock.learnware import SemanticFilter
-from learndock.rkme.mixture import pairwise_frank_wolfe
+from learndock.rkme.mixture import nearest_mixture
 from learndock.rkme.simplex import simplex_weights
 from learndock.rkme.specification import Specification
 from services.search import scoring
@@ -78,7 +78,7 @@ def _ratio_to_optimum(index: DockIndex, families: Families) -> float:
     for specification in _four_part_tasks(index, families, _FOUR_PARTS):
         task = Task.under(island.profile, specification)
         target = scoring.inner_products(task, placed)
-        weights = pairwise_frank_wolfe(gram, target)
+        weights = nearest_mixture(gram, target)
         ratios.append(
             _nearest(_ask(index, specification)) / (weights @ gram @ weights - 2 * target @ weights + task.norm)
         )

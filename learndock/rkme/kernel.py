@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import log2
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from learndock.errors import InvalidInput, Reason
 
 Rows = NDArray[np.floating]
+
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 # A column whose spread is below this share of its magnitude is constant for float32.
 _CONSTANT = 1e-6
@@ -52,16 +55,16 @@ class Kernel:
         """Kernel matrix, float64 [n, m], of rows [n, d] and [m, d]; O(n m d)."""
         return self.of_squared_distances(squared_distances(x, y))
 
-    def of_squared_distances(self, d2: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Kernel values of squared distances of any shape."""
-        flat = np.ascontiguousarray(d2, dtype=np.float64).reshape(-1)
+    def of_squared_distances(self, d2: NDArray[_Float]) -> NDArray[_Float]:
+        """Kernel values of squared distances of any shape, in their own precision."""
+        flat = np.ascontiguousarray(d2).reshape(-1)
         total = np.empty_like(flat)
         for start in range(0, len(flat), _BLOCK_VALUES):
             block = slice(start, start + _BLOCK_VALUES)
             self._fill(total[block], flat[block])
         return total.reshape(np.shape(d2))
 
-    def _fill(self, total: NDArray[np.float64], d2: NDArray[np.float64]) -> None:
+    def _fill(self, total: NDArray[_Float], d2: NDArray[_Float]) -> None:
         total[:] = 0.0
         values = np.empty_like(d2)
         for gamma, squarings in self._steps:
@@ -72,7 +75,7 @@ class Kernel:
                 for _ in range(squarings):
                     np.multiply(values, values, out=values)
             total += values
-        total /= len(self.gammas)
+        total *= 1.0 / len(self.gammas)  # many times cheaper than to divide
 
     @cached_property
     def _steps(self) -> tuple[tuple[float, int | None], ...]:
@@ -95,12 +98,24 @@ def squared_distances(x: Rows, y: Rows) -> NDArray[np.float64]:
     Both sides are shifted by the mean of `y` first, so that far-away data of small spread keeps its digits.
     """
     shift = np.asarray(y, dtype=np.float64).mean(axis=0)
-    a = np.asarray(x, dtype=np.float64) - shift
-    b = np.asarray(y, dtype=np.float64) - shift
-    d2 = a @ (-2.0 * b.T)
-    d2 += np.einsum("ij,ij->i", a, a)[:, None]
-    d2 += np.einsum("ij,ij->i", b, b)
+    a, b = _beside(x, shift), _beside(y, shift)
+    # |a - b|^2 as one product: [a, |a|^2, 1] with [-2b, 1, |b|^2].
+    a[:, -2], a[:, -1] = _squares(a[:, :-2]), 1.0
+    b[:, -2], b[:, -1] = 1.0, _squares(b[:, :-2])
+    b[:, :-2] *= -2.0
+    d2 = a @ b.T
     return np.asarray(np.maximum(d2, 0.0, out=d2))
+
+
+def _beside(rows: Rows, shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shifted rows, float64 [n, d + 2], with room for two more columns."""
+    wide = np.empty((len(rows), len(shift) + 2))
+    np.subtract(rows, shift, out=wide[:, :-2])
+    return wide
+
+
+def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
 @dataclass(frozen=True, eq=False)

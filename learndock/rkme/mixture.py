@@ -7,6 +7,7 @@ candidates are found by what the mixture so far lacks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +20,17 @@ Matrix = NDArray[np.float64]
 
 MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
-_TOLERANCE = 1e-7
-# Duality gap that is small enough to tell in which direction something lacks, and what is worth an exact look.
-ROUGH = 5e-4
-_ITERATIONS = 1000
-# Outsiders tried in place of each member, and the share of MMD2 that an exchange must save.
-_ENTERING = 3
-_PAYS = 1e-3
+TOLERANCE = 1e-7
+_ROUNDS = 200
+# Candidates that join a mixture at a time.
+_ENTERING = 2
+# Sets of a size that are extended, and candidates that are tried as one more member of each.
+_WIDTH = 8
+_TRIED = 4
+# Added to a unit diagonal, so that equal candidates can be told apart.
+_JITTER = 1e-9
+# A share that has fallen to zero but for rounding.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +55,8 @@ class MixtureWeights:
     gap: float
 
 
-def pairwise_frank_wolfe(gram: Matrix, target: Vector, *, tolerance: float = _TOLERANCE) -> Vector:
-    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of `tolerance`; O(C) an iteration.
+def nearest_mixture(gram: Matrix, target: Vector, *, start: Sequence[int] = (), tolerance: float = TOLERANCE) -> Vector:
+    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of `tolerance`, float64 [C].
 
     Parameters
     ----------
@@ -59,31 +64,60 @@ def pairwise_frank_wolfe(gram: Matrix, target: Vector, *, tolerance: float = _TO
         G, symmetric positive semi-definite, [C, C].
     target
         c, [C].
+    start
+        Candidates that are likely to weigh something.
     tolerance
         Duality gap to reach.
 
     Notes
     -----
-    Each step moves weight from the worst member to the best candidate, as far as pays. Source: Lacoste-Julien and
-    Jaggi, On the global linear convergence of Frank-Wolfe optimization variants, NIPS 28 (2015).
+    Fully corrective Frank-Wolfe: the candidates that promise most join those that weigh something, whose weights are
+    then made optimal; O(C m) a round with m of them, and few rounds. Source: Lacoste-Julien and Jaggi, On the global
+    linear convergence of Frank-Wolfe optimization variants, NIPS 28 (2015).
     """
-    weights = np.zeros(len(target))
-    start = int(np.argmin(np.diag(gram) - 2.0 * target))
-    weights[start] = 1.0
-    image = gram[:, start].astype(np.float64)  # Gw
-    for _ in range(_ITERATIONS):
-        gradient = image - target
-        best = int(np.argmin(gradient))
-        worst = int(np.argmax(np.where(weights > 0, gradient, -np.inf)))
-        if gradient @ weights - gradient[best] <= tolerance / 2:
+    chosen = list(start) or [int(np.argmin(np.diag(gram) - 2.0 * target))]
+    shares = np.full(len(chosen), 1.0 / len(chosen))
+    for _ in range(_ROUNDS):
+        chosen, shares = _corrected(gram, target, chosen, shares)
+        gradient = gram[:, chosen] @ shares - target
+        level = float(gradient[chosen] @ shares)
+        gradient[chosen] = np.inf
+        entering = np.argsort(gradient, kind="stable")[:_ENTERING]
+        entering = entering[gradient[entering] < level - tolerance / 2.0]
+        if not len(entering):
             break
-        curvature = gram[best, best] - 2.0 * gram[best, worst] + gram[worst, worst]
-        descent = gradient[worst] - gradient[best]
-        step = weights[worst] if curvature <= 0 else min(weights[worst], descent / curvature)
-        weights[worst] = 0.0 if step == weights[worst] else weights[worst] - step
-        weights[best] += step
-        image += step * (gram[:, best] - gram[:, worst])
-    return np.asarray(weights / weights.sum())
+        chosen, shares = [*chosen, *entering.tolist()], np.append(shares, np.zeros(len(entering)))
+    weights = np.zeros(len(target))
+    weights[chosen] = shares
+    return weights
+
+
+def _corrected(gram: Matrix, target: Vector, chosen: list[int], shares: Vector) -> tuple[list[int], Vector]:
+    """Those of the chosen that weigh something in their best mixture, and their shares, from shares that are feasible.
+
+    Goes towards the best mixture of any sign, as far as all shares stay positive; what reaches zero leaves. Source:
+    Wolfe, Finding the nearest point in a polytope, Mathematical Programming 11 (1976).
+    """
+    while True:
+        aim = _affine(gram[np.ix_(chosen, chosen)][None], target[chosen][None])[0]
+        if aim.min() >= 0:
+            kept = aim > 0
+            return [one for one, keep in zip(chosen, kept, strict=True) if keep], aim[kept]
+        falling = aim < 0
+        step = float(np.min(shares[falling] / (shares[falling] - aim[falling])))
+        shares = np.maximum(shares + step * (aim - shares), 0.0)
+        kept = ~(falling & (shares <= _NOTHING))
+        chosen = [one for one, keep in zip(chosen, kept, strict=True) if keep]
+        shares = shares[kept] / shares[kept].sum()
+
+
+def _affine(grams: NDArray[np.float64], targets: Matrix) -> Matrix:
+    """Minimisers of w'Gw - 2c'w over sum w = 1, of any sign, of problems [n, m, m] and [n, m]."""
+    unit = np.einsum("nii->n", grams) / grams.shape[1]
+    regular = grams + (_JITTER * unit)[:, None, None] * np.eye(grams.shape[1])
+    solved = np.linalg.solve(regular, np.stack([targets, np.ones_like(targets)], axis=2))
+    level = (1.0 - solved[:, :, 0].sum(axis=1)) / solved[:, :, 1].sum(axis=1)
+    return np.asarray(solved[:, :, 0] + level[:, None] * solved[:, :, 1])
 
 
 def duality_gap(gram: Matrix, target: Vector, weights: Vector) -> float:
@@ -92,20 +126,17 @@ def duality_gap(gram: Matrix, target: Vector, weights: Vector) -> float:
     return float(max(0.0, gradient @ weights - gradient.min()))
 
 
-def residual(embeddings: Matrix, target: Vector) -> Vector:
-    """What the best mixture of embeddings [C, D] lacks of the target [D]; what lies along it should be added."""
-    weights = pairwise_frank_wolfe(embeddings @ embeddings.T, embeddings @ target, tolerance=ROUGH)
-    return np.asarray(target - weights @ embeddings)
-
-
 def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
     """Indices of the `count` heaviest positive weights, heaviest first, ties by index."""
     order = np.argsort(-weights, kind="stable")[:count]
     return np.asarray(order[weights[order] > 0])
 
 
-def forward_members(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64]]:
-    """Ever larger mixtures: the best pair of all, then each time the candidate that promises most.
+def best_sets(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64]]:
+    """Of each size from 1 to `count`, the best set of candidates that was found, as long as larger ones are any use.
+
+    All pairs are compared; of each size the best few sets are extended by the candidates that promise most. A set whose
+    best mixture gives somebody less than `MIN_WEIGHT` is none.
 
     Parameters
     ----------
@@ -115,56 +146,58 @@ def forward_members(gram: Matrix, target: Vector, count: int) -> list[NDArray[np
         c, [C].
     count
         Most members.
-
-    Returns
-    -------
-    list
-        Sets of 2, 3, ... members as indices; empty when there is only one candidate.
     """
-    most = min(count, len(target))
-    if most < 2:
-        return []
-    members = _best_pair(gram, target)
-    path = [members]
-    while len(members) < most:
-        weights = simplex_weights(gram[np.ix_(members, members)], target[members])
-        gradient = gram[:, members] @ weights - target
-        gradient[members] = np.inf
-        members = np.append(members, np.argmin(gradient))
-        path.append(members)
-    return path
+    found = [np.array([np.argmin(np.diag(gram) - 2.0 * target)])]
+    sets = _best_pairs(gram, target) if min(count, len(target)) > 1 else np.zeros((0, 2), dtype=np.int64)
+    while len(sets):
+        weights, values = _solved(gram, target, sets)
+        order = np.argsort(values, kind="stable")[:_WIDTH]
+        order = order[np.isfinite(values[order])]
+        if not len(order):
+            break
+        found.append(sets[order[0]])
+        if len(found) == min(count, len(target)):
+            break
+        sets = _extended(gram, target, sets[order], weights[order])
+    return found
 
 
-def _best_pair(gram: Matrix, target: Vector) -> NDArray[np.int64]:
-    """The two whose best mixture is nearest; every pair has a closed form. O(C^2)."""
+def _best_pairs(gram: Matrix, target: Vector) -> NDArray[np.int64]:
+    """The pairs whose best mixtures are nearest, [n, 2]; every pair has a closed form. O(C^2)."""
     norms = np.diag(gram)
-    curvature = norms[:, None] + norms[None, :] - 2.0 * gram
-    slope = norms[None, :] - gram + target[:, None] - target[None, :]
-    share = np.clip(slope / np.maximum(curvature, np.finfo(float).tiny), 0.0, 1.0)  # of the row's candidate
-    value = norms[None, :] - 2.0 * target[None, :] + share * (share * curvature - 2.0 * slope)
-    np.fill_diagonal(value, np.inf)
-    return np.array(np.unravel_index(np.argmin(value), value.shape), dtype=np.int64)
+    first, second = np.triu_indices(len(target), k=1)
+    curvature = norms[first] + norms[second] - 2.0 * gram[first, second]
+    slope = norms[second] - gram[first, second] + target[first] - target[second]
+    share = np.clip(slope / np.maximum(curvature, np.finfo(float).tiny), 0.0, 1.0)  # of the first
+    value = norms[second] - 2.0 * target[second] + share * (share * curvature - 2.0 * slope)
+    best = np.argsort(value, kind="stable")[: 4 * _WIDTH]
+    return np.stack([first[best], second[best]], axis=1)
 
 
-def _backward_members(gram: Matrix, target: Vector) -> list[NDArray[np.int64]]:
-    """Ever smaller mixtures: the best of all candidates, then each time without its lightest member."""
-    members = np.arange(len(target))
-    path = []
-    while len(members) > 1:
-        weights = simplex_weights(gram[np.ix_(members, members)], target[members])
-        members = members[
-            np.sort(np.argsort(-weights, kind="stable")[: min(len(members) - 1, max(1, np.count_nonzero(weights)))])
-        ]
-        path.append(members)
-    return path
+def _extended(gram: Matrix, target: Vector, sets: NDArray[np.int64], weights: Matrix) -> NDArray[np.int64]:
+    """Sets with one more member each, every one once: for each of `sets`, with the candidates that it lacks most."""
+    gradient = np.einsum("cbm,bm->bc", gram[:, sets], weights) - target
+    np.put_along_axis(gradient, sets, np.inf, axis=1)
+    tried = min(_TRIED, len(target) - sets.shape[1])
+    entering = np.argsort(gradient, axis=1, kind="stable")[:, :tried]
+    joined = np.repeat(sets, tried, axis=0)
+    grown = np.sort(np.concatenate([joined, entering.reshape(-1, 1)], axis=1), axis=1)
+    return np.array(sorted(set(map(tuple, grown.tolist()))), dtype=np.int64)
+
+
+def _solved(gram: Matrix, target: Vector, sets: NDArray[np.int64]) -> tuple[Matrix, Vector]:
+    """Weights of the best mixture of each set [n, m] and its w'Gw - 2c'w; infinite where a weight is too small."""
+    grams, targets = gram[sets[:, :, None], sets[:, None, :]], target[sets]
+    weights = _affine(grams, targets)
+    values = np.einsum("ni,nij,nj->n", weights, grams, weights) - 2.0 * np.einsum("ni,ni->n", targets, weights)
+    return weights, np.where(weights.min(axis=1) >= MIN_WEIGHT, values, np.inf)
 
 
 def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_members: int) -> MixtureWeights:
     """A convex mixture of few candidates that is nearly as near as the best of so many.
 
-    Mixtures of each size are sought forwards, from the best pair, and backwards, from all candidates; in the best of
-    these, members are exchanged while that pays. The fewest
-    members are taken whose MMD2 is at most `PARSIMONY` times the best found: fewer are easier to tell apart in reuse.
+    The fewest members are taken whose MMD2 is at most `PARSIMONY` times the best found: fewer are easier to tell apart
+    in reuse.
 
     Parameters
     ----------
@@ -177,42 +210,14 @@ def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_memb
     max_members
         Most members, at least 1.
     """
-    singles = [np.array([index]) for index in range(len(target))]
-    paths = [*forward_members(gram, target, max_members), *_backward_members(gram, target)]
-    found = [
-        _mixture(gram, target, target_norm, members) for members in (*singles, *paths) if len(members) <= max_members
-    ]
+    found = [_weighted(gram, target, target_norm, members) for members in best_sets(gram, target, max_members)]
     found = [mixture for mixture in found if mixture.weights[-1] >= MIN_WEIGHT]
-    found.append(_exchanged(gram, target, target_norm, min(found, key=lambda mixture: mixture.mmd2)))
     best = min(mixture.mmd2 for mixture in found)
-    near = [mixture for mixture in found if mixture.mmd2 <= PARSIMONY * best]
-    return min(near, key=lambda mixture: (len(mixture.members), mixture.mmd2))
+    return next(mixture for mixture in found if mixture.mmd2 <= PARSIMONY * best)
 
 
-def _exchanged(gram: Matrix, target: Vector, target_norm: float, mixture: MixtureWeights) -> MixtureWeights:
-    """A mixture no farther than the given one, after exchanging one member at a time for what its rest lacks most."""
-    while len(mixture.members) > 1:
-        tried = [_mixture(gram, target, target_norm, members) for members in _neighbours(gram, target, mixture.members)]
-        better = [one for one in tried if one.weights[-1] >= MIN_WEIGHT and one.mmd2 < (1.0 - _PAYS) * mixture.mmd2]
-        if not better:
-            break
-        mixture = min(better, key=lambda one: one.mmd2)
-    return mixture
-
-
-def _neighbours(gram: Matrix, target: Vector, members: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """For each member, the others and the few outsiders that most improve on their mixture."""
-    found = []
-    for leaving in range(len(members)):
-        rest = np.delete(members, leaving)
-        gradient = gram[:, rest] @ simplex_weights(gram[np.ix_(rest, rest)], target[rest]) - target
-        gradient[members] = np.inf
-        entering = np.argsort(gradient, kind="stable")[: min(_ENTERING, len(target) - len(members))]
-        found += [np.append(rest, one) for one in entering]
-    return found
-
-
-def _mixture(gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64]) -> MixtureWeights:
+def _weighted(gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64]) -> MixtureWeights:
+    """The best mixture of given members."""
     weights = simplex_weights(gram[np.ix_(members, members)], target[members])
     order = np.argsort(-weights, kind="stable")
     members, weights = members[order], weights[order]

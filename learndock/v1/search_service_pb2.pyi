@@ -292,7 +292,7 @@ class Certificate(_message.Message):
     certified: _builtins.bool
     """True when no learnware of the island that passes the filter can beat or be among the singles: they are exactly the top k."""
     scored: _builtins.int
-    """Learnwares that were scored exactly."""
+    """Learnwares whose distance was computed: within a proven error, and exactly where it decides who is among the singles."""
     admitted: _builtins.int
     """Learnwares of the island that pass the filter and that the caller may see."""
     remark: _builtins.str

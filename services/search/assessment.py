@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from services.search.background import Background
-from services.search.certified import Scored
 from services.search.mixing import Blend
 from services.search.scoring import Task
+from services.search.tally import Scored
 
 # Below this cosine, a learnware's inputs and the task's hardly overlap, whatever the island's other learnwares are.
 _OVERLAP = 0.1

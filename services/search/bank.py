@@ -15,7 +15,7 @@ from services.search.entry import Placed
 
 # When fewer learnwares are admitted, all their bounds are computed at once instead of asking FAISS again and again.
 _DIRECT_BELOW = 1024
-_FIRST = 512
+_FIRST = 256
 _GROWTH = 4
 # Numbers of a vector that FAISS searches: the first principal coordinates and the left-over.
 SHORT = 64

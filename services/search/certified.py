@@ -12,19 +12,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from services.search import scoring
 from services.search.catalogue import Bitmap
 from services.search.embedding import lower_bounds
 from services.search.entry import Placed
 from services.search.index import IslandIndex
 from services.search.scoring import Task
+from services.search.tally import RESERVE, Scored, Tally
 
 # Allowance for rounding, as a length (square root of MMD2): vectors are float32, and r is the root of a difference.
 _MARGIN = 1e-5
 # Learnwares scored between two looks at the proof.
-_STEP = 16
-# Scoring ends this long before the deadline, in seconds: the answer must still be written and sent.
-_RESERVE = 0.05
+_STEP = 8
 _APPROXIMATE_FACTOR = 4
 _APPROXIMATE_LEAST = 64
 
@@ -38,19 +36,6 @@ class Mode(StrEnum):
     """The nearest by the embedding only."""
     EXHAUSTIVE = "EXHAUSTIVE"
     """Every admitted learnware."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A learnware with its exact distance to the task."""
-
-    placed: Placed
-    mmd2: float
-
-    @property
-    def order(self) -> tuple[float, str]:
-        """Key to rank by: nearest first, ties by id."""
-        return self.mmd2, self.placed.entry.learnware_id
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ class Budget:
 
     def remaining(self, scored: int) -> int:
         """Exact scores that may still be made after `scored`."""
-        if self.time_left() < _RESERVE:
+        if self.time_left() < RESERVE:
             return 0
         return _STEP if self.max_scored is None else min(_STEP, self.max_scored - scored)
 
@@ -82,7 +67,7 @@ class Ranking:
     Attributes
     ----------
     scored
-        Exactly scored learnwares, best first.
+        Learnwares whose distances were computed, best first; those of the first k are exact, the others nearly.
     certified
         The first k of them are proven to be the best k of all admitted.
     """
@@ -187,27 +172,31 @@ def rank(candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budg
         ordered = candidates.by_bound(task)
     else:
         ordered = ((0.0, placed) for placed in candidates.all())
-    scored, complete = _score(ordered, task, k, budget)
-    scored.sort(key=lambda one: one.order)
-    return Ranking(tuple(scored), certified=complete and mode is not Mode.APPROXIMATE)
+    tally = Tally(task, k, exactly=mode is Mode.EXHAUSTIVE)
+    complete = _score(ordered, tally, budget)
+    settled = tally.settle(budget.time_left)
+    return Ranking(tally.ranked(), certified=complete and settled and mode is not Mode.APPROXIMATE)
 
 
-def _score(ordered: Iterator[tuple[float, Placed]], task: Task, k: int, budget: Budget) -> tuple[list[Scored], bool]:
+def _score(ordered: Iterator[tuple[float, Placed]], tally: Tally, budget: Budget) -> bool:
     """Score in the given order until the best k are proven (True), or the budget is spent (False)."""
-    scored: list[Scored] = []
-    best: list[float] = []
     while True:
-        allowed = budget.remaining(len(scored))
+        allowed = budget.remaining(len(tally))
         step = list(islice(ordered, max(1, allowed)))
-        if not step or (len(best) == k and proves(step[0][0], best[-1])):
-            return scored, True
+        if not step or _proven(step[0][0], tally, budget):
+            return True
         if allowed <= 0:
-            return scored, False
-        values = scoring.mmd2(task, [placed for _, placed in step])
-        scored += [Scored(placed, float(value)) for (_, placed), value in zip(step, values, strict=True)]
-        best = sorted((*best, *values))[:k]
+            return False
+        tally.add([placed for _, placed in step])
+
+
+def _proven(bound: float, tally: Tally, budget: Budget) -> bool:
+    """Whether everything with this lower bound is farther than the k-th best; settles what that depends on."""
+    if proves(bound, tally.least_kth) and not proves(bound, tally.most_kth):
+        tally.settle(budget.time_left)
+    return proves(bound, tally.most_kth)
 
 
 def proves(bound: float, kth_best: float) -> bool:
-    """Whether a learnware with this lower bound must be farther than the k-th best exact value."""
+    """Whether a learnware with this lower bound must be farther than the k-th best value."""
     return max(0.0, math.sqrt(bound) - _MARGIN) ** 2 > kth_best

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import ROUGH, forward_members, heaviest, pairwise_frank_wolfe, residual, sparse_mixture
+from learndock.rkme.mixture import best_sets, heaviest, nearest_mixture, sparse_mixture
 from services.search import scoring
-from services.search.certified import Candidates, Scored
+from services.search.certified import Candidates
 from services.search.entry import Placed
 from services.search.scoring import Task
+from services.search.tally import Scored
 
 # A mixture is offered only where it lowers MMD2 by this share of the best single's and by this much;
 # docs/decisions/0002-search-kernel.md tells what was seen.
@@ -20,11 +21,14 @@ LEAST_SHARE = 1 / 3
 LEAST_GAIN = 0.005
 # What an owner says of a specification's own error counts up to this much, so that no claim can forbid mixtures.
 _MAX_CLAIMED_ERROR = 0.01
-_NEAREST = 32
+# The nearest by themselves, and those that are added in each round for what mixtures so far lack.
+_NEAREST = 16
 _ADDED = 32
 _ROUNDS = 2
-# Members of the unrestricted optimum that are compared exactly; their Gram matrix takes the square of this many scores.
-_HEAVIEST = 5
+# Candidates beside the members wanted that are compared exactly; their Gram matrix takes the square of so many scores.
+_SPARE = 2
+# Duality gap of mixtures of embeddings: what they tell is looked at exactly later.
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,44 +80,73 @@ def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, 
     best = scored[0]
     if max_members < 2 or candidates.count < 2 or not _helps(0.0, task, best):
         return None
-    pool, nearest_possible = _pool(candidates.alike(best.placed), task, scored)
-    if not _helps(max(0.0, nearest_possible - ROUGH), task, best):
+    pool = _pool(candidates.alike(best.placed), task, scored)
+    if not _helps(max(0.0, pool.lacking - _TOLERANCE), task, best):
         return None
-    blend = _blend(_promising(pool, task, max_members), task, best, max_members)
+    blend = _blend(pool.promising(task, max_members), task, best, max_members)
     return blend if len(blend.members) > 1 and _helps(blend.mmd2, task, best) else None
 
 
-def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> tuple[list[Placed], float]:
-    """Learnwares to mix, and a lower bound of the MMD2 of their mixtures.
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Learnwares to mix, with the best mixture of their embeddings.
 
-    The nearest come first, then in rounds those that add what mixtures of the former lack. Projected on the landmarks,
-    nothing is farther apart than it is, so the best mixture of the projections bounds all mixtures.
+    Attributes
+    ----------
+    learnwares
+        The learnwares.
+    e
+        Their embeddings, float64 [C, D].
+    weights
+        The mixture, float64 [C].
+    direction
+        What it lacks of the task, float64 [D].
     """
+
+    learnwares: tuple[Placed, ...]
+    e: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    direction: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, learnwares: Sequence[Placed], task: Task, start: Sequence[int] = ()) -> _Pool:
+        e = np.stack([placed.row[:-1] for placed in learnwares]).astype(np.float64)
+        q = task.row[:-1]
+        weights = nearest_mixture(e @ e.T, e @ q, start=start, tolerance=_TOLERANCE)
+        return cls(tuple(learnwares), e, weights, q - weights @ e)
+
+    @property
+    def lacking(self) -> float:
+        """Distance of the mixture to the task's embedding.
+
+        Projected on the landmarks, nothing is farther apart than it is, so no mixture of these learnwares is nearer.
+        """
+        return float(self.direction @ self.direction)
+
+    def promising(self, task: Task, max_members: int) -> list[Placed]:
+        """A few learnwares of which, by their embeddings, a good mixture can be made."""
+        gram, target = self.e @ self.e.T, self.e @ task.row[:-1]
+        gram[np.diag_indices_from(gram)] = [placed.norm for placed in self.learnwares]
+        start = np.flatnonzero(self.weights).tolist()
+        optimum = nearest_mixture(gram, target, start=start, tolerance=_TOLERANCE)
+        sets = best_sets(gram, target, max_members)
+        ordered = np.concatenate([*reversed(sets), heaviest(optimum, max_members + _SPARE)])
+        kept = list(dict.fromkeys(ordered.tolist()))[: max_members + _SPARE]
+        return [self.learnwares[position] for position in sorted(kept)]
+
+
+def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> _Pool:
+    """The nearest first, then in rounds those that add what mixtures of the former lack."""
     nearest = [one.placed for one in scored[:_NEAREST]]
-    pool = [one for one in nearest if one.entry.answer == nearest[0].entry.answer]
+    pool = _Pool.of([one for one in nearest if one.entry.answer == nearest[0].entry.answer], task)
     for _ in range(_ROUNDS):
-        direction = residual(_embeddings(pool), task.row[:-1])
-        known = {placed.entry.learnware_id for placed in pool}
-        fresh = [one for one in candidates.along(direction, _ADDED) if one.entry.learnware_id not in known]
+        known = {placed.entry.learnware_id for placed in pool.learnwares}
+        found = candidates.along(pool.direction, _ADDED)
+        fresh = [one for one in found if one.entry.learnware_id not in known]
         if not fresh:
-            return pool, float(direction @ direction)
-        pool += fresh
-    lacking = residual(_embeddings(pool), task.row[:-1])
-    return pool, float(lacking @ lacking)
-
-
-def _embeddings(pool: Sequence[Placed]) -> NDArray[np.float64]:
-    return np.stack([placed.row[:-1] for placed in pool]).astype(np.float64)
-
-
-def _promising(pool: Sequence[Placed], task: Task, max_members: int) -> list[Placed]:
-    """A few learnwares of which, by their embeddings, a good mixture can be made."""
-    e = _embeddings(pool)
-    gram, target = e @ e.T, e @ task.row[:-1]
-    gram[np.diag_indices_from(gram)] = [placed.norm for placed in pool]
-    optimum = heaviest(pairwise_frank_wolfe(gram, target, tolerance=ROUGH), _HEAVIEST)
-    kept = np.unique(np.concatenate([optimum, *forward_members(gram, target, max_members)]))
-    return [pool[index] for index in kept]
+            break
+        pool = _Pool.of([*pool.learnwares, *fresh], task, np.flatnonzero(pool.weights).tolist())
+    return pool
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from learndock.rkme.private import PrivateSpecification
-from services.search.certified import Budget, Candidates, Ranking, Scored
+from services.search.certified import Budget, Candidates, Ranking
+from services.search.tally import Scored
 
 SENTENCE = "By its distance in the feature space of your private specification."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,19 +55,6 @@ class Task:
         error = specification.fidelity.mmd2 if specification.fidelity is not None else 0.0
         return cls(profile, profile.scaler.transform(specification.atoms), specification.weights, row, norm, error)
 
-    @classmethod
-    def of(cls, profile: Profile, placed: Placed) -> Task:
-        """A learnware taken as a task."""
-        specification = placed.specification
-        return cls(
-            profile,
-            profile.scaler.transform(specification.atoms),
-            specification.weights,
-            placed.row.astype(np.float64),
-            placed.norm,
-            specification.claimed_error,
-        )
-
 
 def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
     """<mu_i, mu_q> of learnwares and task, float64 [n]; O(n K^2 d)."""
@@ -97,8 +85,12 @@ def mmd2_of(task: Task, learnwares: Sequence[Placed], products: NDArray[np.float
 
 def gram(profile: Profile, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
     """Exact inner products of learnwares with one another, float64 [n, n]; O(n^2 K^2 d)."""
+    specifications = [placed.specification for placed in learnwares]
+    atoms = profile.scaler.transform(np.concatenate([specification.atoms for specification in specifications]))
+    weights = np.concatenate([specification.weights for specification in specifications])
+    ends = np.cumsum([0, *(specification.atom_count for specification in specifications)])
     matrix = np.diag([placed.norm for placed in learnwares])
-    for i, placed in enumerate(learnwares[1:], start=1):
-        task = Task.of(profile, placed)
-        matrix[i, :i] = matrix[:i, i] = inner_products(task, learnwares[:i])
+    for i, (start, end) in enumerate(pairwise(ends[1:]), start=1):
+        per_atom = weights[:start] * (profile.kernel.gram(atoms[:start], atoms[start:end]) @ weights[start:end])
+        matrix[i, :i] = matrix[:i, i] = np.add.reduceat(per_atom, ends[:i])
     return matrix

@@ -1,0 +1,108 @@
+"""A first look in single precision, several times as fast as the exact distance, with a bound of its error.
+
+Rounding is bounded by the usual worst case: a sum of n products in single precision is wrong by at most n u times the
+sum of their magnitudes, whatever the order (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section
+3.1), u being 2^-24. Distances do not change when both sides are shifted, so both are taken from the task's mean,
+rounded to single precision: the nearer a learnware lies, the smaller are the numbers, and the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.search import scoring
+from services.search.entry import Placed
+from services.search.scoring import BLOCK, Task
+
+_UNIT = 2.0**-24
+# Roundings on the way from atoms to the terms of a squared distance, and from that to a kernel's value.
+_ROUNDINGS = 12
+_VALUE_ROUNDINGS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """MMD2 of learnwares to a task, nearly.
+
+    Attributes
+    ----------
+    values
+        Estimates, float64 [n].
+    errors
+        How far they may be off at most, float64 [n].
+    """
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+    @property
+    def least(self) -> NDArray[np.float64]:
+        """Lower bounds of the exact distances."""
+        return self.values - self.errors
+
+    @property
+    def most(self) -> NDArray[np.float64]:
+        """Upper bounds of the exact distances."""
+        return self.values + self.errors
+
+
+class Screen:
+    """A task, ready to be compared in single precision.
+
+    Parameters
+    ----------
+    task
+        The task.
+    """
+
+    def __init__(self, task: Task) -> None:
+        scaler, kernel = task.profile.scaler, task.profile.kernel
+        count, width = task.atoms.shape
+        self._task = task
+        self._kernel = kernel
+        self._shift = scaler.inverse(task.weights @ task.atoms).astype(np.float32)
+        self._per_unit = (scaler.scale**-2).astype(np.float32)
+        atoms = task.atoms - (self._shift - scaler.center) / scaler.scale
+        squares = np.einsum("ij,ij->i", atoms, atoms)
+        # |a - b|^2 as one product: [a, |a|^2, 1] with [-2b, 1, |b|^2], where a comes in the data's own units.
+        crossed = -2.0 * (atoms / scaler.scale).T
+        self._columns = np.concatenate([crossed, np.ones((1, count)), squares[None, :]]).astype(np.float32)
+        self._weights = task.weights.astype(np.float32)
+        mean_gamma = float(np.mean(kernel.gammas))
+        self._spread = float(task.weights @ squares)
+        self._per_square = 8.0 * (2 * width + _ROUNDINGS) * _UNIT * mean_gamma
+        self._whatever = 2.0 * _UNIT * (count + _VALUE_ROUNDINGS * (1.0 + mean_gamma / min(kernel.gammas)))
+
+    def look(self, learnwares: Sequence[Placed]) -> Estimates:
+        """Estimates of the MMD2 of learnwares to the task, exact where nothing else is known; O(n K^2 d)."""
+        blocks = [self._look(learnwares[start : start + BLOCK]) for start in range(0, len(learnwares), BLOCK)]
+        products, squares = np.concatenate([np.zeros((2, 0)), *blocks], axis=1)
+        values = np.array([placed.norm for placed in learnwares]) - 2.0 * products + self._task.norm
+        errors = self._whatever + self._per_square * (squares + self._spread)
+        unknown = np.flatnonzero(~np.isfinite(values + errors))
+        if len(unknown):
+            values[unknown] = scoring.mmd2(self._task, [learnwares[position] for position in unknown.tolist()])
+            errors[unknown] = 0.0
+        return Estimates(values, errors)
+
+    def _look(self, block: Sequence[Placed]) -> NDArray[np.float64]:
+        """Inner products with the task, and weighted mean squares, float64 [2, n]."""
+        specifications = [placed.specification for placed in block]
+        ends = np.cumsum([specification.atom_count for specification in specifications])
+        weights = np.concatenate([specification.weights for specification in specifications])
+        rows = np.empty((int(ends[-1]), len(self._columns)), dtype=np.float32)
+        atoms = rows[:, :-2]
+        for specification, end in zip(specifications, ends, strict=True):
+            np.subtract(specification.atoms, self._shift, out=atoms[end - specification.atom_count : end])
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told to be unknown
+            squares = np.square(atoms) @ self._per_unit
+            rows[:, -2], rows[:, -1] = squares, 1.0
+            d2 = rows @ self._columns
+            np.maximum(d2, np.float32(0.0), out=d2)
+            per_atom = self._kernel.of_squared_distances(d2) @ self._weights
+        starts = np.concatenate([[0], ends[:-1]])
+        return np.asarray(np.add.reduceat(np.stack([weights * per_atom, weights * squares]), starts, axis=1))
