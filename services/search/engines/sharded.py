@@ -15,13 +15,14 @@ import threading
 
 from learndock.errors import Reason, Unavailable
 from learndock.serving import telemetry
-from services.search.certified import Budget, Candidates, Mode, Ranking, Scored
+from services.search.certified import Budget, Candidates, Mode, Ranking
 from services.search.engines.partition import DividedIsland, Division
 from services.search.engines.port import EngineStatus
 from services.search.engines.replica import Replica, ShardLostError
 from services.search.engines.shard import ShardQuestion, ShardRanking, Terms
 from services.search.index import DockIndex
 from services.search.scoring import Task
+from services.search.tally import Scored
 
 # Between two attempts to fill a copy that was lost, in seconds.
 _MENDING_PAUSE = 0.5
