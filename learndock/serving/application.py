@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -81,6 +81,8 @@ class Application:
         Who tells callers apart; None asks the identity service.
     audit
         Who keeps the audit log; None sends it to the identity service.
+    dependencies
+        What it needs to be ready, by name; each raises a `LearndockError` while it does not answer.
     """
 
     name: str
@@ -90,3 +92,4 @@ class Application:
     max_message_bytes: int = DEFAULT_MESSAGE_BYTES
     authenticator: Authenticator | None = None
     audit: AuditLog | None = None
+    dependencies: Mapping[str, Callable[[], object]] = field(default_factory=dict)

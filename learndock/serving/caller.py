@@ -14,6 +14,7 @@ from threading import Event
 import time
 
 import grpc
+from opentelemetry.context import Context
 
 from learndock.account import ANONYMOUS, Principal
 from learndock.errors import Cancelled, DeadlineExceeded, Reason, Unavailable
@@ -65,6 +66,8 @@ class ServedCall:
         gRPC's own view of the call; None outside of a call.
     stopping
         Set when the server is told to stop, for a stream, which may go on for ever; None for a unary call.
+    trace
+        Trace that the call belongs to; None outside of a call.
     standing
         Whether the credential still works, for a stream; None for a unary call and for anonymous callers.
     """
@@ -76,6 +79,7 @@ class ServedCall:
     context: grpc.ServicerContext | None = None
     stopping: Event | None = None
     standing: Standing | None = None
+    trace: Context | None = None
 
 
 _call: ContextVar[ServedCall] = ContextVar("learndock_call", default=ServedCall())  # noqa: B039  # frozen

@@ -71,6 +71,14 @@ class ServiceSettings(BaseSettings):
         description="Connections end, after the calls on them, so that new replicas get their share.",
     )
     metrics_listen: str = Field(default="", description="Address for Prometheus metrics, host:port; empty for none.")
+    trace_endpoint: str = Field(
+        default="",
+        description="OTLP collector for traces, such as http://collector:4318/v1/traces; empty for none. Takes the"
+        " extra `tracing`.",
+    )
+    trace_ratio: float = Field(
+        default=0.01, ge=0, le=1, description="Share of traces to record; those that a caller records are recorded too."
+    )
     drain_seconds: float = Field(default=10.0, ge=0, description="Time given to calls at work when told to stop.")
 
     @model_validator(mode="after")

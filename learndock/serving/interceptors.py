@@ -24,7 +24,7 @@ from grpc_status import rpc_status
 from learndock import errors
 from learndock.audit import AuditEntry
 from learndock.errors import LearndockError, Reason
-from learndock.serving import access, caller, telemetry
+from learndock.serving import access, caller, telemetry, tracing
 from learndock.serving.application import AuditLog, Authenticator
 from learndock.serving.limits import FairPool, RateLimit, too_busy
 from learndock.status import to_status
@@ -41,7 +41,7 @@ _ASIDE_THREADS = 2
 class Outcome:
     """The answer of a call that has a single one, or why it was refused."""
 
-    response: Message | None = None
+    response: Any = None
     error: LearndockError | None = None
 
 
@@ -152,15 +152,22 @@ def _wrapped(
                 raise
         return stack
 
+    def received(request: Any) -> Any:
+        if handler.request_streaming:
+            return _standing(request, method, "in")
+        telemetry.BYTES.labels(method, "in").inc(request.ByteSize())
+        return request
+
     def respond(request: Any, context: grpc.ServicerContext) -> Any:
         outcome = Outcome()
         with surround(request, context, outcome):
-            outcome.response = behaviour(_standing(request) if handler.request_streaming else request, context)
+            outcome.response = behaviour(received(request), context)
+            telemetry.BYTES.labels(method, "out").inc(outcome.response.ByteSize())
             return outcome.response
 
     def respond_stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with surround(request, context, Outcome()):
-            yield from _standing(behaviour(_standing(request) if handler.request_streaming else request, context))
+            yield from _standing(behaviour(received(request), context), method, "out")
 
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
     behaviour = getattr(handler, kind)
@@ -171,10 +178,11 @@ def _wrapped(
     )
 
 
-def _standing(messages: Iterator[Any]) -> Iterator[Any]:
+def _standing(messages: Iterator[Any], method: str, direction: str) -> Iterator[Any]:
     """Messages of a stream, for as long as the caller's credential works."""
     for message in messages:
         caller.check_standing()
+        telemetry.BYTES.labels(method, direction).inc(message.ByteSize())
         yield message
 
 
@@ -183,13 +191,14 @@ def recorded(call: Call) -> Iterator[None]:
     """Count, time and log the call: one line each, no values."""
     began = time.monotonic()
     request_id = call.metadata.get("x-request-id", "")[:64] or uuid4().hex
-    caller.enter(caller.ServedCall(request_id=request_id, context=call.context))
-    with telemetry.IN_FLIGHT.labels(call.method).track_inprogress():
+    with telemetry.IN_FLIGHT.labels(call.method).track_inprogress(), tracing.served(call.method, call.metadata) as span:
+        caller.enter(caller.ServedCall(request_id=request_id, context=call.context, trace=span.context))
         try:
             yield
         finally:
             seconds = time.monotonic() - began
             code = _code_of(call.context)
+            span.end(code)
             telemetry.record(call.method, code, seconds)
             principal = caller.current()
             _log.info(
@@ -201,6 +210,7 @@ def recorded(call: Call) -> Iterator[None]:
                     "user_id": principal.user_id,
                     "role": principal.role.value,
                     "request_id": request_id,
+                    "trace_id": span.trace_id,
                 },
             )
 

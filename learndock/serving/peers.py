@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 
 from learndock.calls import CallingChannel, CallPolicy, open_channel
-from learndock.serving import caller
+from learndock.serving import caller, tracing
 from learndock.tls import TlsFiles, stamp_of
 
 DEFAULT_SECONDS = 30.0
@@ -85,6 +85,8 @@ class _AsCaller(CallPolicy):
 
 
 def _metadata(token: str) -> list[tuple[str, str]]:
-    request_id = caller.served().request_id
+    served = caller.served()
     pairs = [("authorization", f"Bearer {token}")] if token else []
-    return [*pairs, ("x-request-id", request_id)] if request_id else pairs
+    if not served.request_id:
+        return pairs
+    return [*pairs, ("x-request-id", served.request_id), *tracing.handed_on(served.trace)]

@@ -9,11 +9,12 @@ import sys
 import threading
 from typing import TypeVar
 
-from learndock.serving import server, telemetry
+from learndock.serving import server, telemetry, tracing
 from learndock.serving.application import Application
 from learndock.serving.audit import RemoteAuditLog
 from learndock.serving.authentication import RemoteAuthenticator
 from learndock.serving.config import ServiceSettings, load
+from learndock.serving.readiness import Readiness
 
 _Settings = TypeVar("_Settings", bound=ServiceSettings)
 
@@ -24,10 +25,10 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
     """Run a service until it is told to stop (SIGTERM or SIGINT)."""
     settings = load(settings_class)
     telemetry.configure_logging()
+    tracing.configure(name, settings.trace_endpoint, settings.trace_ratio)
     application = build(settings)
     identity = settings.peer(settings.identity_address)
     sender = RemoteAuditLog(identity)
-    workers = (*application.workers, sender)
     running = server.start(
         [application],
         listen=settings.listen,
@@ -35,6 +36,7 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
         audit=application.audit or sender,
         terms=settings.terms,
     )
+    workers = (*application.workers, sender, Readiness(running, application.dependencies))
     telemetry.serve_metrics(settings.metrics_listen)
     for worker in workers:
         worker.start()

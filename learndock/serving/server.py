@@ -72,6 +72,7 @@ class RunningServer:
     address: str
     _server: grpc.Server
     _health: health.HealthServicer
+    _names: Sequence[str]
     _stopping: Event
 
     def stop(self, grace: float) -> None:
@@ -79,6 +80,12 @@ class RunningServer:
         self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
+
+    def tell_ready(self, *, ready: bool) -> None:
+        """Say by each service's health whether calls have a chance; the overall health stays as it is."""
+        state = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._names:
+            self._health.set(name, state)  # nothing, once it is stopping
 
     def wait(self) -> None:
         """Block until somebody stops it."""
@@ -134,7 +141,7 @@ def start(
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     address = _listen(server, listen, terms.credentials)
     server.start()
-    return RunningServer(address, server, health_servicer, stopping)
+    return RunningServer(address, server, health_servicer, names, stopping)
 
 
 def _options(connection_seconds: float) -> list[tuple[str, int]]:

@@ -113,6 +113,11 @@ class Database:
             yield session
             session.commit()
 
+    def ping(self) -> None:
+        """Raise `Unavailable` unless the database answers."""
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

@@ -47,6 +47,7 @@ def build(settings: Settings) -> Application:
         close=close,
         authenticator=authenticator,
         audit=audit,
+        dependencies={"database": database.ping},
     )
 
 

@@ -73,6 +73,7 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
         servicers=(Servicer("learndock.v1.ReuseService", servicer, rpc.add_ReuseServiceServicer_to_server),),
         workers=(preparation, Expiry(reusers, settings.expiry_interval_seconds)),
         close=close,
+        dependencies={"database": database.ping},
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from learndock.account import Principal
 from learndock.errors import NotFound, Reason
-from learndock.serving import caller
+from learndock.serving import caller, telemetry
 from services.search.catalogue import Admission
 from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
@@ -62,7 +62,7 @@ class SearchDesk:
         index = self.live.current
         wanted = question.filter.text.strip()
         worded = self.live.words.matching(wanted) if wanted else None
-        return search(
+        answer = search(
             index,
             question,
             worded,
@@ -70,6 +70,8 @@ class SearchDesk:
             time_left=caller.remaining_seconds,
             exhaustive_below=self.exhaustive_below,
         )
+        _measure(answer)
+        return answer
 
     def islands(self, principal: Principal) -> list[tuple[IslandIndex, int]]:
         """Islands of which the caller may see a learnware, with the number of those."""
@@ -93,3 +95,10 @@ class SearchDesk:
     def entries(self) -> Iterator[Entry]:
         """All entries, in order of their ids."""
         return self.live.current.entries()
+
+
+def _measure(answer: Answer) -> None:
+    telemetry.SEARCH_SCORED.observe(answer.scored)
+    telemetry.SEARCH_ADMITTED.observe(answer.admitted)
+    if not answer.certified:
+        telemetry.SEARCH_UNCERTIFIED.inc()

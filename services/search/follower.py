@@ -65,7 +65,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="search-follower", daemon=True)
         self._stream: ChangeStream | None = None
         self._latest = 0
-        self._following = False
+        self._following = self._caught_up = False
         self._published_at = time.monotonic()
 
     def start(self) -> None:
@@ -83,6 +83,11 @@ class Follower:
         """How far the index has followed."""
         applied = self._live.current.sequence
         return FollowerStatus(applied, max(applied, self._latest), self._following)
+
+    def check_caught_up(self) -> None:
+        """Raise `Unavailable` until the index has once held all that the catalogue knew; later lag is no reason."""
+        if not self._caught_up:
+            raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The index has not followed the catalogue yet.")
 
     def rebuild(self) -> DockIndex:
         """Make the index anew from the whole catalogue; the old one answers, and follows, until the new one is ready.
@@ -146,6 +151,7 @@ class Follower:
         self._latest = max(self._live.applied, news.latest)
         now = time.monotonic()
         behind = self._live.applied < news.latest
+        self._caught_up = self._caught_up or not behind
         if self._live.pending >= _BATCH or not behind or now - self._published_at > _PUBLISH_SECONDS:
             self._live.publish()
             self._published_at = now

@@ -58,6 +58,7 @@ def build(settings: Settings) -> Application:
         workers=(follower, upkeep),
         close=close,
         max_message_bytes=MAX_MESSAGE_BYTES,
+        dependencies={"index": follower.check_caught_up},
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from learndock.errors import DataLoss, FailedPrecondition, InvalidInput, OutOfRange, Reason
 from learndock.learnware import LearnwareVersion
-from learndock.serving import caller
+from learndock.serving import caller, telemetry
 from learndock.serving.sql import now
 from services.storage.blobs import BlobStore
 from services.storage.read_ahead import read_ahead
@@ -78,6 +78,7 @@ def read_package(blobs: BlobStore, version: LearnwareVersion, offset: int) -> It
         return
     for piece in read_ahead(blobs.chunks(version.sha256, offset)):
         caller.check_active()
+        telemetry.BLOB_BYTES.labels("out").inc(len(piece))
         yield offset, piece
         offset += len(piece)
 

@@ -26,7 +26,7 @@ from learndock.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from learndock.serving import faults
+from learndock.serving import faults, telemetry
 from learndock.serving.sql import Database, now
 from services.storage.blobs import is_sha256
 from services.storage.checkpoints import Checkpoints
@@ -218,6 +218,7 @@ class Uploads:
                 for chunk in chunks:
                     _check_chunk(chunk, written, upload.size_bytes)
                     draft.append(chunk.data)
+                    telemetry.BLOB_BYTES.labels("in").inc(len(chunk.data))
                     written += len(chunk.data)
                     if written - committed >= _CHECKPOINT_BYTES:
                         checkpoints.begin(draft.cut(), written)

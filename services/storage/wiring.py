@@ -94,4 +94,5 @@ def build(settings: Settings) -> Application:
         servicers=(Servicer("learndock.v1.StorageService", servicer, rpc.add_StorageServiceServicer_to_server),),
         workers=(housekeeping,),
         close=database.close,
+        dependencies={"database": database.ping, "packages": lambda: blobs.stat("0" * 64)},
     )

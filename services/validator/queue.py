@@ -78,6 +78,12 @@ def _last_turn() -> ScalarSelect[int]:
     return greatest.correlate(ValidationRow).scalar_subquery()
 
 
+def waiting(session: Session) -> int:
+    """How many validations wait for a worker."""
+    queued = select(func.count()).select_from(ValidationRow).where(ValidationRow.state == ValidationState.QUEUED.value)
+    return session.scalar(queued) or 0
+
+
 def _next_fence(session: Session) -> int:
     """Greater than all before, also after the database was lost: storage remembers the last one that it saw."""
     fence = max(store.locked_counter(session, store.FENCE) + 1, time.time_ns() // 1_000_000)

@@ -56,4 +56,5 @@ def build(settings: Settings) -> Application:
         servicers=(Servicer("learndock.v1.ValidatorService", servicer, rpc.add_ValidatorServiceServicer_to_server),),
         workers=(Follower(database, catalogue, changes), workers, Sweeper(sandboxes)),
         close=close,
+        dependencies={"database": database.ping},
     )

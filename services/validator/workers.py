@@ -11,6 +11,7 @@ import uuid
 from learndock.errors import Aborted, Cancelled, FailedPrecondition, Internal, LearndockError, NotFound, Unavailable
 from learndock.learnware import VersionState
 from learndock.sandbox.owner import is_dead, own_mark
+from learndock.serving import telemetry
 from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from services.validator import queue
@@ -115,6 +116,7 @@ class Workers:
     def _take(self) -> Lease | None:
         with self._database.write() as session:
             lease = queue.take(session, own_mark(), self._terms.lease_seconds)
+            telemetry.VALIDATIONS_WAITING.set(queue.waiting(session))
         if lease is not None:
             self._changes.tell()
         return lease
@@ -203,8 +205,15 @@ class Workers:
     def _finish(self, lease: Lease, state: ValidationState, report: Report, reason: str) -> None:
         with self._database.write() as session:
             queue.finish(session, lease, state, report, reason)
+        _measure(state, report)
         _log.info("validation_ended", extra={"validation_id": lease.validation_id, "state": state.value})
 
     def _put_back(self, lease: Lease, *, seconds: float, fault: bool) -> None:
         with self._database.write() as session:
             queue.put_back(session, lease, seconds=seconds, fault=fault)
+
+
+def _measure(state: ValidationState, report: Report) -> None:
+    telemetry.VALIDATION_SECONDS.labels(state.value).observe(sum(line.seconds for line in report.checks))
+    for line in report.checks:
+        telemetry.SANDBOX_VERDICTS.labels(line.name, line.verdict.value).inc()

@@ -49,6 +49,12 @@ def test_every_method_says_who_may_call_it(method: MethodDescriptor) -> None:
     assert access.least_role != types_pb2.ROLE_UNSPECIFIED
 
 
+@pytest.mark.parametrize("method", methods(), ids=lambda method: method.full_name)
+def test_every_method_for_people_says_what_scope_it_takes(method: MethodDescriptor) -> None:
+    access = method.GetOptions().Extensions[types_pb2.access]
+    assert access.scope != types_pb2.SCOPE_UNSPECIFIED or access.least_role == types_pb2.ROLE_SERVICE
+
+
 def test_every_service_has_methods() -> None:
     found = {method.containing_service.name for method in methods()}
     assert found == {f"{name}Service" for name in SERVICES}

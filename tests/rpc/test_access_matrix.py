@@ -167,6 +167,7 @@ REQUESTS: dict[str, Callable[[World], Message]] = {
     "Storage.GetUpload": lambda w: storage_pb.GetUploadRequest(upload_id=w.upload()[0]),
     "Storage.FinishUpload": finish,
     "Storage.CancelUpload": lambda w: storage_pb.CancelUploadRequest(upload_id=w.upload()[0]),
+    "Storage.GetQuota": lambda w: storage_pb.GetQuotaRequest(user_id="owner"),
     "Storage.GetLearnware": lambda w: storage_pb.GetLearnwareRequest(learnware_id=w.learnware_id),
     "Storage.UpdateLearnware": change,
     "Storage.DeleteLearnware": lambda w: storage_pb.DeleteLearnwareRequest(learnware_id=w.learnware()),
