@@ -80,7 +80,7 @@ def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
     Parameters
     ----------
     address
-        ``host:port``, or any name that gRPC resolves.
+        ``host:port``, several of them separated by commas, or any name that gRPC resolves.
     tls
         Asks for TLS, and tells with which files; None for none.
     """
@@ -94,9 +94,10 @@ def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
+    target = f"ipv4:{address}" if "," in address else address
     if tls is None:
-        return grpc.insecure_channel(address, options=options)
-    return RenewedChannel(lambda: grpc.secure_channel(address, tls.credentials(), options=options), tls.stamp)
+        return grpc.insecure_channel(target, options=options)
+    return RenewedChannel(lambda: grpc.secure_channel(target, tls.credentials(), options=options), tls.stamp)
 
 
 class CallingChannel(grpc.Channel):

@@ -49,16 +49,15 @@ class Addresses:
     def parse(cls, text: str) -> Addresses:
         """Read "host:port", or "storage=host:port,search=host:port,host:port" with an address per service.
 
-        The scheme "grpcs://" before an address asks for TLS.
+        A name that comes again adds an address: calls are spread over a service's addresses. The scheme "grpcs://"
+        before the first asks for TLS.
         """
-        default, by_service = "", {}
+        found: dict[str, list[str]] = {}
         for part in filter(None, (part.strip() for part in text.split(","))):
-            name, equals, address = part.rpartition("=")
-            if equals:
-                by_service[name] = address
-            else:
-                default = address
-        return cls(default, by_service)
+            name, _, address = part.rpartition("=")
+            found.setdefault(name, []).append(address)
+        default = ",".join(found.pop("", ()))
+        return cls(default, {name: ",".join(addresses) for name, addresses in found.items()})
 
     def of(self, service: str) -> str:
         """Address of a service.

@@ -68,7 +68,8 @@ class Dock(AccountMethods, KeepingMethods):
         key_file: str | PathLike[str] | None = None,
     ) -> None:
         by_service = address if isinstance(address, Mapping) else {}
-        text = ",".join(f"{name}={where}" for name, where in by_service.items()) or str(address or "")
+        named = [f"{name}={one}" for name, where in by_service.items() for one in where.split(",")]
+        text = ",".join(named) or str(address or "")
         known = credentials.resolve(text or None, token, str(ca_file) if ca_file else None)
         shown = credentials.shown_certificate(certificate_file, key_file)
         self.address = known.address

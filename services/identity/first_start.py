@@ -19,6 +19,7 @@ def appoint_superadmin(database: Database, token_file: Path) -> None:
     The file is written before the account is committed: whatever happens in between, the next start does both again.
     """
     with database.write() as session:
+        store.keep_others_from_adding(session)  # replicas that start together must not appoint two
         if store.list_users(session, text="", after=0, size=1):
             return
         admin = User(user_id=uuid4().hex, name=ADMIN_NAME, role=Role.SUPERADMIN, create_time=now())

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from learndock.account import Role, Scope, Token, User
 from learndock.serving.sql import now
 from services.identity.models import TokenRow, UserRow
+
+
+def keep_others_from_adding(session: Session) -> None:
+    """Let no other transaction add accounts before this one ends; on SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def add_user(session: Session, user: User) -> None:

@@ -53,6 +53,19 @@ def test_every_call_carries_token_and_deadline(identity: Identity, address: str)
     assert 0 < identity.seconds[0] < 13.0  # gRPC rounds on a clock of its own
 
 
+def test_calls_are_spread_over_several_addresses_and_one_may_be_dead(identity: Identity, address: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{closed.getsockname()[1]}"
+    other = Identity()
+    with bare_server(registered(identity_service_pb2_grpc.add_IdentityServiceServicer_to_server, other)) as second:
+        for where in ({"identity": f"{address},{second},{dead}"}, f"identity={address},identity={second}"):
+            with learndock.Dock(where, "secret") as dock:
+                for _ in range(20):
+                    assert dock.whoami().name == "ada"
+    assert min(len(identity.tokens), len(other.tokens)) > 1
+
+
 def test_an_address_for_each_service(identity: Identity, address: str) -> None:
     with learndock.Dock({"identity": address}, "secret") as dock:
         assert dock.whoami().user_id == "7"
