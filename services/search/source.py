@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import logging
 
 from learndock import wire
 from learndock.calls import ResponseStream
-from learndock.errors import NotFound
+from learndock.errors import DataLoss, InvalidInput, NotFound
 from learndock.learnware import Learnware
 from learndock.rkme.specification import Specification
 from learndock.serving.peers import Peer
@@ -15,6 +16,8 @@ from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.search.live import Change, LiveIndex, is_searchable
 from services.search.packs import Stored
+
+_log = logging.getLogger("learndock.search")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +75,26 @@ class CatalogueSource:
         learnware = wire.learnware_from_message(message.learnware)
         if not is_searchable(learnware):
             return News(Change(message.sequence, learnware, searchable=False), message.latest_sequence)
-        try:
-            change = Change(message.sequence, learnware, searchable=True, specification=self._read(learnware, live))
-        except NotFound:  # deleted since; the change that says so is on its way
-            change = Change(message.sequence, learnware, searchable=False)
-        return News(change, message.latest_sequence)
+        return News(self._change(message.sequence, learnware, live), message.latest_sequence)
 
-    def _read(self, learnware: Learnware, live: LiveIndex) -> Specification | Stored | None:
+    def _change(self, sequence: int, learnware: Learnware, live: LiveIndex) -> Change:
+        try:
+            return Change(sequence, learnware, searchable=True, specification=self._read(learnware, live))
+        except NotFound:
+            # Where it is gone, the change that says so is on its way; else it has none.
+            return Change(sequence, learnware, searchable=self._lives(learnware.learnware_id))
+        except (DataLoss, InvalidInput) as error:  # one that cannot be read must not hold up all others
+            _log.error("specification_unreadable", extra={"learnware_id": learnware.learnware_id, "error": repr(error)})
+            return Change(sequence, learnware, searchable=False)
+
+    def _lives(self, learnware_id: str) -> bool:
+        try:
+            response = self._stub.GetLearnware(pb.GetLearnwareRequest(learnware_id=learnware_id))
+        except NotFound:
+            return False
+        return is_searchable(wire.learnware_from_message(response.learnware))
+
+    def _read(self, learnware: Learnware, live: LiveIndex) -> Specification | Stored:
         version = learnware.current_version.version
         held = live.held_specification(learnware.learnware_id, version)
         if held is not None:
@@ -86,6 +102,4 @@ class CatalogueSource:
         response = self._stub.GetSpecification(
             pb.GetSpecificationRequest(learnware_id=learnware.learnware_id, version=version)
         )
-        if not response.HasField("specification"):
-            return None
         return wire.specification_from_message(response.specification)

@@ -86,7 +86,7 @@ def waiting(session: Session) -> int:
 
 def _next_fence(session: Session) -> int:
     """Greater than all before, also after the database was lost: storage remembers the last one that it saw."""
-    fence = max(store.counter(session, store.FENCE) + 1, time.time_ns() // 1_000_000)
+    fence = max(store.locked_counter(session, store.FENCE) + 1, time.time_ns() // 1_000_000)
     store.set_counter(session, store.FENCE, fence)
     return fence
 

@@ -105,6 +105,12 @@ def counter(session: Session, name: str) -> int:
     return row.value if row else 0
 
 
+def locked_counter(session: Session, name: str) -> int:
+    """Value of a counter that nobody else may read so until the transaction ends, 0 at first."""
+    row = session.get(CounterRow, name, with_for_update=True, populate_existing=True)
+    return row.value if row else 0
+
+
 def set_counter(session: Session, name: str, value: int) -> None:
     """Set a counter."""
     row = session.get(CounterRow, name)

@@ -16,6 +16,7 @@ from learndock.serving.sql import Database, migrate
 from services.validator import queue, store
 from services.validator.record import Lease, Subject, Validation, ValidationState
 from services.validator.report import CheckLine, Report, Verdict
+from tests.support.databases import DATABASES
 from tests.support.models import semantic
 
 MIGRATIONS = Path(store.__file__).parent / "migrations"
@@ -31,9 +32,14 @@ REPORT = Report(
 )
 
 
+@pytest.fixture(params=DATABASES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'validator.db'}"
+def database(kind: str, tmp_path: Path) -> Iterator[Database]:
+    url = DATABASES[kind](tmp_path)
     migrate(url, MIGRATIONS)
     made = Database(url)
     yield made
