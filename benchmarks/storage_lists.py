@@ -22,6 +22,7 @@ QUERIES = (
     {"page_size": 100},
     {"page_size": 100, "filter": 'task = "Regression" AND library = "Others"'},
     {"page_size": 100, "filter": 'name : "learnware 4242"'},
+    {"page_size": 100, "filter": 'text : "toy 4242"'},
     {"page_size": 100, "order_by": "create_time desc"},
 )
 CALLS = 11
@@ -74,6 +75,7 @@ def learnware_rows(numbers: range, semantic: bytes) -> Iterator[dict[str, object
             "learnware_id": f"{number:08d}", "owner_id": f"user{number % 100}", "name": f"learnware {number}",
             "data": "Table", "task": ("Classification", "Regression")[number % 2],
             "library": ("Scikit-learn", "PyTorch", "Others")[number % 3], "license": "MIT", "semantic": semantic,
+            "words": f"learnware {number}\nA toy.",
             "visibility": Visibility.PUBLIC.value, "current_version": 1, "create_time": now(), "update_time": now(),
             "delete_time": None, "revision": 1,
         }  # fmt: skip

@@ -61,8 +61,8 @@ def list_(
         str,
         typer.Option(
             "--filter",
-            help="Expression over id, name, owner, data, task, library, license, state, format_class, visibility and"
-            " create_time.",
+            help="Expression over id, name, text (of name and description), owner, data, task, library, license,"
+            " sha256, state, format_class, visibility and create_time.",
         ),
     ] = "",
     order_by: Annotated[str, typer.Option(help="Fields, such as 'create_time desc'.")] = "",

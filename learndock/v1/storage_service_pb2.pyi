@@ -593,7 +593,7 @@ class ListLearnwaresRequest(_message.Message):
     page_token: _builtins.str
     """From the last answer; empty for the first page."""
     filter: _builtins.str
-    """AIP-160 expression over id, name, owner, data, task, library, license, sha256, state, format_class, visibility, create_time: comparisons = != < <= > >= and `:` (contains), AND, OR, NOT, parentheses."""
+    """AIP-160 expression over id, name, text, owner, data, task, library, license, sha256, state, format_class, visibility, create_time: comparisons = != < <= > >= and `:` (contains), AND, OR, NOT, parentheses. `text:"wine quality"` asks for all of the words in name and description."""
     order_by: _builtins.str
     """Comma-separated fields, each followed by " desc" for falling order: id, name, create_time, update_time. Default "id"."""
     show_deleted: _builtins.bool

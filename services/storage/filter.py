@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import FormatClass, VersionState, Visibility
 from services.storage.models import LearnwareRow, VersionRow
+from services.storage.texts import find_text
 
 MAX_FILTER = 2_000
 MAX_DEPTH = 20
@@ -33,6 +34,7 @@ Condition = ColumnElement[bool]
 FIELDS: Mapping[str, InstrumentedAttribute[Any]] = {
     "id": LearnwareRow.learnware_id,
     "name": LearnwareRow.name,
+    "text": LearnwareRow.words,
     "owner": LearnwareRow.owner_id,
     "data": LearnwareRow.data,
     "task": LearnwareRow.task,
@@ -49,6 +51,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "format_class": tuple(FormatClass),
     "visibility": tuple(Visibility),
 }
+_TEXTS = ("name", "text")
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -90,8 +93,15 @@ class Token:
         return self.kind == "word" and self.text == word
 
 
-def compile_filter(text: str) -> tuple[Condition, ...]:
+def compile_filter(text: str, dialect: str) -> tuple[Condition, ...]:
     """The conditions of a filter on learnwares joined with their current version; none for an empty filter.
+
+    Parameters
+    ----------
+    text
+        The filter.
+    dialect
+        ``sqlite``, where parts of texts are looked up in the table `learnware_texts`, or ``postgresql``.
 
     Raises
     ------
@@ -103,7 +113,7 @@ def compile_filter(text: str) -> tuple[Condition, ...]:
     tokens = _tokens(text)
     if not tokens:
         return ()
-    parser = _Parser(tokens)
+    parser = _Parser(tokens, dialect)
     condition = parser.conjunction()
     parser.expect_end()
     return (condition,)
@@ -127,8 +137,9 @@ def _tokens(text: str) -> list[Token]:
 class _Parser:
     """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], dialect: str) -> None:
         self._tokens = tokens
+        self._dialect = dialect
         self._at = 0
         self._depth = 0
 
@@ -179,6 +190,8 @@ class _Parser:
         value = self._next("a value")
         if comparator.kind != "operator" or value.kind not in ("word", "text"):
             raise _invalid(f"{field.text} must be compared with a value.")
+        if comparator.text == ":" and field.text in _TEXTS:
+            return find_text(field.text, value.text, self._dialect)
         return _compare(field.text, comparator.text, value.text)
 
     def _peek(self) -> Token | None:
@@ -203,6 +216,8 @@ def _compare(field: str, comparator: str, text: str) -> Condition:
     column = FIELDS[field]
     if field == "create_time":
         return _compare_time(column, comparator, text)
+    if field == "text":
+        raise _invalid('text is searched, as in text:"wine quality".')
     if comparator == ":":
         return column.icontains(text, autoescape=True)
     if field in _WORDS:

@@ -113,7 +113,8 @@ def list_page(
         FILTER_INVALID, ORDER_INVALID or PAGE_TOKEN_INVALID.
     """
     keys = parse_order(query.order_by)
-    conditions = [store.visible_to(principal, show_deleted=query.show_deleted), *compile_filter(query.filter)]
+    passing = compile_filter(query.filter, session.get_bind().dialect.name)
+    conditions = [store.visible_to(principal, show_deleted=query.show_deleted), *passing]
     asked = json.dumps([principal.user_id, principal.role, query.filter, query.order_by, query.show_deleted])
     position = pages.decode(asked, page_token)
     beyond = [_beyond(keys, json.loads(position))] if position else []

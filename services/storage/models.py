@@ -10,6 +10,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from learndock.serving.sql import RequestLog, UtcDateTime
 
 
+def trigrams(column: str) -> Index:
+    """An index that finds parts of texts."""
+    index = Index(
+        f"ix_learnwares_{column}_trigrams", column, postgresql_using="gin", postgresql_ops={column: "gin_trgm_ops"}
+    )
+    return index.ddl_if(dialect="postgresql")
+
+
 class Table(DeclarativeBase):
     """Base of the service's tables."""
 
@@ -24,10 +32,18 @@ class CounterRow(Table):
 
 
 class LearnwareRow(Table):
-    """A learnware. The words of its semantic specification are columns too, for filters."""
+    """A learnware. The words of its semantic specification are columns too, for filters.
+
+    Parts of texts are found by their trigrams: on PostgreSQL by the indexes below, on SQLite by the table
+    `learnware_texts`, which triggers keep up to date.
+    """
 
     __tablename__ = "learnwares"
-    __table_args__ = (Index("ix_learnwares_create_time", "create_time"), Index("ix_learnwares_name", "name"))
+    __table_args__ = (
+        Index("ix_learnwares_create_time", "create_time"),
+        Index("ix_learnwares_name", "name"),
+        *(trigrams(column) for column in ("name", "words")),
+    )
 
     learnware_id: Mapped[str] = mapped_column(String(8), primary_key=True)
     owner_id: Mapped[str] = mapped_column(String(64), index=True)
@@ -36,6 +52,7 @@ class LearnwareRow(Table):
     task: Mapped[str] = mapped_column(String(32))
     library: Mapped[str] = mapped_column(String(32))
     license: Mapped[str] = mapped_column(String(32))
+    words: Mapped[str] = mapped_column(Text)
     semantic: Mapped[bytes] = mapped_column(LargeBinary)
     visibility: Mapped[str] = mapped_column(String(16))
     current_version: Mapped[int] = mapped_column(Integer)

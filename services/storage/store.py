@@ -247,6 +247,7 @@ def _joined() -> Select[LearnwareRow, VersionRow]:
 
 def _describe(row: LearnwareRow, semantic: SemanticSpecification) -> None:
     row.name, row.data, row.task = semantic.name, semantic.data, semantic.task
+    row.words = f"{semantic.name}\n{semantic.description}"
     row.library, row.license = semantic.library, semantic.license
     row.semantic = semantic_to_message(semantic).SerializeToString(deterministic=True)
 

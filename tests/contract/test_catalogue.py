@@ -160,7 +160,10 @@ def test_the_schema_is_the_models(url: str) -> None:
         context = MigrationContext.configure(session.connection(), opts={"version_table": "alembic_version_storage"})
         differences = compare_metadata(context, Table.metadata)
     database.close()
-    assert [each for each in differences if each[0] != "remove_table"] == []
+    # SQLite has a table of its own in place of the indexes of trigrams.
+    left = [each for each in differences if each[0] != "remove_table"]
+    ours = [each for each in left if database.dialect == "postgresql" or not each[1].name.endswith("_trigrams")]
+    assert ours == []
 
 
 def test_processes_that_start_together_migrate_in_turns(tmp_path: Path) -> None:

@@ -241,3 +241,45 @@ def test_a_message_over_the_limit_is_told(storage: Storage) -> None:
     with pytest.raises(errors.ResourceExhausted) as caught:
         storage.ann.ListLearnwares(request)
     assert caught.value.reason is Reason.MESSAGE_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("filter_", "found"),
+    [
+        ('name:"wine"', ["1", "2"]),
+        ('name:"WINE 1"', ["1", "2"]),
+        ('name:"1"', ["1", "2"]),
+        ('name:"say \\"hi\\""', ["3"]),
+        ('name:"100%"', ["2"]),
+        ('name:"0_"', []),
+        ('name:"Äpf"', ["4"]),
+        ('text:"quality wine"', ["1"]),
+        ('text:"wine apples"', []),
+        ('text:"a of"', ["1", "3"]),
+        ('text:"" AND task = "Regression"', ["1", "2", "3", "4"]),
+        ('NOT text:"wine"', ["3", "4"]),
+    ],
+)
+def test_texts_are_found_by_their_parts(storage: Storage, filter_: str, found: list[str]) -> None:
+    names = ("Wine 1", "wine 100%", 'say "hi"', "Äpfel")
+    texts = ("The quality of a bottle.", "None.", "A sort of greeting.", "Apples.")
+    for name, text in zip(names, texts, strict=True):
+        semantic = replace(SEMANTIC, name=name, description=text)
+        storage.submit(storage.ann, package(name), semantic=semantic)
+    assert [learnware_id.lstrip("0") for learnware_id in ids(storage.ann, filter=filter_)] == found
+
+
+def test_texts_that_changed_are_found_as_they_are_now(storage: Storage) -> None:
+    learnware = storage.submit(storage.ann, package("1")).learnware
+    learnware.semantic_specification.description = "Something else."
+    request = pb.UpdateLearnwareRequest(learnware=learnware)
+    request.update_mask.paths.append("semantic_specification")
+    storage.ann.UpdateLearnware(request)
+    assert ids(storage.ann, filter='text:"something"') == [learnware.learnware_id]
+    assert ids(storage.ann, filter='text:"toy"') == []
+
+
+def test_text_is_searched_not_compared(storage: Storage) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        ids(storage.ann, filter='text = "wine"')
+    assert caught.value.reason is Reason.FILTER_INVALID

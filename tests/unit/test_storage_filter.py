@@ -35,6 +35,7 @@ def session() -> Iterator[Session]:
                     task="Classification" if i % 2 else "Regression",
                     library="Others",
                     license="MIT",
+                    words=f"{name}\nOf no use.",
                     semantic=b"",
                     visibility="PUBLIC" if i % 3 else "PRIVATE",
                     current_version=1,
@@ -63,7 +64,7 @@ def session() -> Iterator[Session]:
 
 def found(session: Session, text: str) -> set[int]:
     query = select(LearnwareRow.learnware_id).join(VersionRow, VersionRow.learnware_id == LearnwareRow.learnware_id)
-    return {int(each) for each in session.scalars(query.where(*compile_filter(text)))}
+    return {int(each) for each in session.scalars(query.where(*compile_filter(text, "postgresql")))}
 
 
 @pytest.mark.parametrize(
@@ -128,14 +129,14 @@ def test_filters(session: Session, text: str, expected: set[int]) -> None:
 )
 def test_what_does_not_parse_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        compile_filter(text)
+        compile_filter(text, "postgresql")
     assert (caught.value.reason, caught.value.field) == (Reason.FILTER_INVALID, "filter")
 
 
 @given(st.text(max_size=60))
 def test_no_text_makes_a_fault(text: str) -> None:
     with suppress(InvalidInput):
-        compile_filter(text)
+        compile_filter(text, "postgresql")
 
 
 Tree = tuple[str, Callable[[int], bool]]
