@@ -42,6 +42,10 @@ SANDBOX_VERDICTS = Counter(
     "learndock_sandbox_verdicts", "Results of single checks, by check and verdict.", ["check", "verdict"]
 )
 BLOB_BYTES = Counter("learndock_blob_bytes", "Bytes of packages taken in and given out.", ["direction"])
+PACKAGES_SCRUBBED = Counter(
+    "learndock_storage_packages_scrubbed", "Packages read back and compared with their SHA-256."
+)
+PACKAGES_DAMAGED = Counter("learndock_storage_packages_damaged", "Packages found damaged and put aside.")
 
 _LOG_BYTES = 16 * 2**20
 

@@ -54,6 +54,12 @@ class Settings(ServiceSettings):
         description="Hours for which bytes that nothing refers to are kept.",
     )
     sweep_seconds: float = Field(default=600.0, gt=0, description="Seconds between two rounds of tidying up.")
+    scrub_days: float = Field(
+        default=30.0, ge=0, description="Days in which every package is read back once; 0 for never."
+    )
+    scrub_mib_per_second: float = Field(
+        default=20.0, gt=0, description="How fast packages are read back, in MiB per second."
+    )
     poll_seconds: float = Field(
         default=0.5, gt=0, le=10, description="Seconds after which a watcher looks for changes made by other processes."
     )

@@ -21,6 +21,7 @@ from services.storage.quotas import Allowance, Quotas
 from services.storage.s3_blobs import S3Blobs
 from services.storage.s3_client import Bucket
 from services.storage.s3_drafts import S3Drafts
+from services.storage.scrub import Scrub
 from services.storage.servicer import StorageServicer
 from services.storage.staging import FolderStaging, Staging
 from services.storage.uploads import UploadLimits, Uploads
@@ -89,10 +90,16 @@ def build(settings: Settings) -> Application:
         change_retention=timedelta(days=settings.change_days),
         interval_seconds=settings.sweep_seconds,
     )
+    scrub = Scrub(
+        database,
+        blobs,
+        bytes_per_second=settings.scrub_mib_per_second * 2**20,
+        interval_seconds=timedelta(days=settings.scrub_days).total_seconds(),
+    )
     return Application(
         name="storage",
         servicers=(Servicer("learndock.v1.StorageService", servicer, rpc.add_StorageServiceServicer_to_server),),
-        workers=(housekeeping,),
+        workers=(housekeeping, scrub),
         close=database.close,
         dependencies={"database": database.ping, "packages": lambda: blobs.stat("0" * 64)},
     )

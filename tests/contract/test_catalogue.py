@@ -19,21 +19,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from learndock import errors
 from learndock.account import Principal, Role
 from learndock.learnware import Learnware, Visibility
 from learndock.serving.sql import Database, migrate, now
 from learndock.v1 import storage_service_pb2 as pb
-from learndock.wire import learnware_to_message
+from learndock.wire import learnware_to_message, semantic_to_message
 from services.storage import catalogue, wiring
 from services.storage.blobs import FolderBlobs
 from services.storage.changes import ChangeFeed, compact, log_learnware
 from services.storage.collection import Collection
 from services.storage.integrity import IntegrityCheck
 from services.storage.models import ChangeRow, LearnwareRow, Table
-from services.storage.store import add_learnware, set_contents
+from services.storage.store import add_version, set_contents
 from tests.support.databases import DATABASES
 from tests.support.postgres import postgres_server, replica_of
 from tests.support.storage import SEMANTIC, Storage, get, ids, package, served_storage
@@ -183,16 +183,24 @@ def test_a_catalogue_of_the_first_release_is_brought_up_to_date(url: str, tmp_pa
     learnware_id = enter_in_first_release(url)
     with served_storage(tmp_path, database_url=url) as storage:
         assert get(storage.ann, learnware_id).learnware_id == learnware_id
+        assert ids(storage.ann, filter='text:"toy"') == [learnware_id]
         assert storage.submit(storage.ann, package()).learnware.learnware_id == "00000002"
 
 
 def enter_in_first_release(url: str) -> str:
     """A learnware and its change in the tables as they were."""
     database = Database(url)
-    version = catalogue.new_package("00000001", "7" * 64, 1, None)
+    version = replace(catalogue.new_package("00000001", "7" * 64, 1, None), version=1)
     with database.write() as session:
-        learnware = Learnware("00000001", "ann", SEMANTIC, Visibility.PUBLIC, replace(version, version=1), now(), now())
-        add_learnware(session, learnware)
+        learnware = Learnware("00000001", "ann", SEMANTIC, Visibility.PUBLIC, version, now(), now())
+        words = {name: getattr(SEMANTIC, name) for name in ("name", "data", "task", "library", "license")}
+        session.execute(
+            insert(LearnwareRow).values(
+                learnware_id="00000001", owner_id="ann", visibility="PUBLIC", current_version=1, revision=1, **words,
+                semantic=semantic_to_message(SEMANTIC).SerializeToString(), create_time=now(), update_time=now(),
+            )
+        )  # fmt: skip
+        add_version(session, version)
         session.execute(text("UPDATE counters SET value = 1"))
         row = {"learnware": learnware_to_message(learnware).SerializeToString(), "time": now().replace(tzinfo=None)}
         columns = "sequence, kind, learnware, create_time"
