@@ -1,9 +1,8 @@
 """How fast and how well search finds, from a thousand learnwares to a million, and beside the reference dock.
 
-Fills one index with generated specifications (`benchmarks/search_families.py`) through a dock's own ingest path, and
-asks it over gRPC for a certified top 10 with a mixture at each size on the way; then puts the reference's own
-search, in an environment of its own, on the same 3,000 specifications and tasks. Every second task is made of the data
-of four owners.
+Fills an index of each size with generated specifications (`benchmarks/search_families.py`) through a dock's own ingest
+path, and asks it over gRPC for a certified top 10 with a mixture; then puts the reference's own search, in an
+environment of its own, on the same 3,000 specifications and tasks. Every second task comes from four owners.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ DIMENSION, ATOMS = 30, 100
 SIZES = (1_000, 3_000, 10_000, 100_000, 1_000_000)
 CALLERS, AT_ONCE = 16, 100_000
 TASKS = 40
-# Learnwares applied between two publications, as when a dock follows its catalogue.
-_BATCH = 20_000
+# Learnwares applied between two lines of progress.
+_TOLD = 100_000
 _RESULTS = Path("benchmarks/results")
 
 
@@ -50,7 +49,7 @@ class Asked:
     seconds
         Of each search.
     candidates
-        Learnwares scored exactly for each.
+        Learnwares scored for each.
     certified
         Whether every answer was certified.
     """
@@ -86,25 +85,40 @@ def main() -> int:
 
 
 def _measured(folder: Path, families: Families, sizes: Sequence[int]) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: {} for name in ("p50_ms", "p99_ms", "certified", "candidates")}
-    generator = np.random.default_rng(1)
+    figures: dict[str, Any] = {name: {} for name in ("p50_ms", "p99_ms", "certified", "candidates", "ingest_s")}
     tasks = some_tasks(families, TASKS)
-    filled, known = empty(folder), 0
-    with served(filled) as address:
-        for size in sizes:
-            fill(filled, families, generator, first=known + 1, last=size)
-            known = size
-            asked = ask(address, tasks)
-            name = _name(size)
-            figures["p50_ms"][name] = asked.percentile_ms(50)
-            figures["p99_ms"][name] = asked.percentile_ms(99)
-            figures["certified"][name] = asked.certified
-            figures["candidates"][name] = float(np.median(asked.candidates))
-            _show(f"{name}: p50 {asked.percentile_ms(50):.1f} ms, {figures['candidates'][name]:.0f} exact scores")
-            if size == AT_ONCE:
-                figures["qps_n1e5"] = _throughput(address, tasks)
-        figures[f"rss_mb_{_name(sizes[-1])}"] = _resident_mb()
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=folder) as part:
+            figures |= _at(Path(part), families, tasks, size, figures)
+    p50 = figures["p50_ms"]
+    if {"n1e4", "n1e6"} <= p50.keys():
+        figures["growth_n1e4_n1e6"] = p50["n1e6"] / p50["n1e4"]
     return figures
+
+
+def _at(
+    folder: Path, families: Families, tasks: Sequence[Specification], size: int, figures: dict[str, Any]
+) -> dict[str, Any]:
+    """Figures of a service that knows so many learnwares, joined to those before."""
+    name, filled = _name(size), empty(folder)
+    began = time.perf_counter()
+    fill(filled, families, size)
+    seconds = time.perf_counter() - began
+    with served(filled) as address:
+        asked = ask(address, tasks)
+        _show(f"{name}: p50 {asked.percentile_ms(50):.1f} ms, {np.median(asked.candidates):.0f} scored")
+        here = {
+            "p50_ms": asked.percentile_ms(50),
+            "p99_ms": asked.percentile_ms(99),
+            "certified": asked.certified,
+            "candidates": float(np.median(asked.candidates)),
+            "ingest_s": seconds,
+        }
+        alone = {f"rss_mb_{name}": _resident_mb("VmRSS"), f"rss_private_mb_{name}": _resident_mb("RssAnon")}
+        if size == AT_ONCE:
+            alone["qps_n1e5"] = _throughput(address, tasks)
+    filled.live.close()
+    return {key: figures[key] | {name: value} for key, value in here.items()} | alone
 
 
 def _name(size: int) -> str:
@@ -112,16 +126,13 @@ def _name(size: int) -> str:
     return f"n{digits[0]}e{int(digits[1])}"
 
 
-def fill(filled: Filled, families: Families, generator: np.random.Generator, *, first: int, last: int) -> None:
-    """Let an index follow the changes of a catalogue that grows."""
-    for number, change in enumerate(changes(families, generator, first=first, last=last), start=1):
+def fill(filled: Filled, families: Families, size: int) -> None:
+    """Let an index follow the changes of a catalogue that grew to so many learnwares, as a rebuild does."""
+    for number, change in enumerate(changes(families, np.random.default_rng(1), first=1, last=size), start=1):
         filled.live.apply(change)
-        if number % _BATCH == 0:
-            _show(f"{change.sequence:,} applied")
-    _show(f"{last:,} applied, fitting")
+        if number % _TOLD == 0:
+            _show(f"{number:,} applied")
     filled.live.publish()
-    while filled.live.refit():
-        pass
     filled.pack.release()
 
 
@@ -172,9 +183,10 @@ def _throughput(address: str, tasks: Sequence[Specification]) -> float:
         return len(requests) / (time.perf_counter() - began)
 
 
-def _resident_mb() -> float:
+def _resident_mb(what: str) -> float:
+    """Memory of this process, which is service, callers and benchmark in one, in MB."""
     status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    line = next(line for line in status.splitlines() if line.startswith(what))
     return int(line.split()[1]) / 1024
 
 

@@ -22,7 +22,7 @@ from services.search.live import LiveIndex
 from services.search.packs import Pack
 from services.search.servicer import SearchServicer
 from services.search.source import CatalogueSource
-from services.search.turns import Turns
+from services.search.turns import Turns, compute_on_one_processor
 from services.search.words import Words
 
 # Nobody is asked: the follower is not started, changes come from the benchmark.
@@ -58,6 +58,7 @@ def empty(folder: Path) -> Filled:
 @contextmanager
 def served(filled: Filled) -> Iterator[str]:
     """Serve an index; gives the address."""
+    compute_on_one_processor()
     storage = Peer(_NOWHERE, "")
     follower = Follower(filled.live, CatalogueSource(storage))
     servicer = SearchServicer(

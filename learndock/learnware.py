@@ -153,7 +153,11 @@ class Learnware:
 
 @dataclass(frozen=True)
 class SemanticFilter:
-    """Which learnwares are meant; an empty field admits everything."""
+    """Which learnwares are meant; an empty field admits everything.
+
+    Each text of `inputs` must occur in the description of an input column, each of `outputs` in that of a class or an
+    output; case does not count.
+    """
 
     data: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -164,3 +168,6 @@ class SemanticFilter:
     format_classes: tuple[FormatClass, ...] = ()
     learnware_ids: tuple[str, ...] = ()
     text: str = ""
+    visibilities: tuple[Visibility, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()

@@ -349,6 +349,9 @@ def filter_to_message(filter_: SemanticFilter) -> pb.SemanticFilter:
         format_classes=[format_class_to_message(word) for word in filter_.format_classes],
         learnware_ids=filter_.learnware_ids,
         text=filter_.text,
+        visibilities=[visibility_to_message(word) for word in filter_.visibilities],
+        inputs=filter_.inputs,
+        outputs=filter_.outputs,
     )
 
 
@@ -365,4 +368,7 @@ def filter_from_message(message: pb.SemanticFilter) -> SemanticFilter:
         format_classes=tuple(word for word in formats if word is not None),
         learnware_ids=tuple(message.learnware_ids),
         text=message.text,
+        visibilities=tuple(visibility_from_message(number) for number in message.visibilities),
+        inputs=tuple(message.inputs),
+        outputs=tuple(message.outputs),
     )

@@ -13,7 +13,7 @@ from learndock.cli.progress import spinner
 from learndock.client import specifying
 from learndock.client.result import SearchResult
 from learndock.client.values import SearchAdvice, Single
-from learndock.learnware import SemanticFilter
+from learndock.learnware import FormatClass, SemanticFilter, Visibility
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 
@@ -49,6 +49,19 @@ def search(
         list[str] | None, typer.Option("--license", metavar="WORD", help="Admit only this licence.")
     ] = None,
     scenario: Words = None,
+    owner: Words = None,
+    format_: Annotated[
+        list[FormatClass] | None, typer.Option("--format", help="Admit only models stored this way.")
+    ] = None,
+    visibility: Annotated[
+        list[Visibility] | None, typer.Option(help="Admit only learnwares seen by all, or only private ones.")
+    ] = None,
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", metavar="TEXT", help="To be found in an input column's description.")
+    ] = None,
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="To be found in a class's or output's description.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 10,
     json: Json = False,
 ) -> None:
@@ -61,6 +74,11 @@ def search(
         libraries=tuple(library or ()),
         scenarios=tuple(scenario or ()),
         licenses=tuple(license_ or ()),
+        owner_ids=tuple(owner or ()),
+        format_classes=tuple(format_ or ()),
+        visibilities=tuple(visibility or ()),
+        inputs=tuple(input_ or ()),
+        outputs=tuple(output or ()),
         text=text,
     )
     with connect(context) as dock, spinner("Searching"):
@@ -89,7 +107,7 @@ def print_result(result: SearchResult) -> None:
         print_line(f"Mixture: {shares}, MMD2 {result.mixture.mmd2:.3e}")
     certificate = result.certificate
     proven = "Certified" if certificate.certified else "Not certified"
-    print_line(f"{proven}: {certificate.scored} of {certificate.admitted} learnwares scored exactly.")
+    print_line(f"{proven}: {certificate.scored} of {certificate.admitted} learnwares scored.")
     if certificate.remark:
         print_line(certificate.remark)
     if result.advice is not None:

@@ -106,7 +106,7 @@ class SearchResult:
     def _head(self) -> str:
         proven = "certified" if self.certificate.certified else "not certified"
         scored, admitted = self.certificate.scored, self.certificate.admitted
-        return f"SearchResult: {len(self.singles)} singles, {proven}, {scored} of {admitted} scored exactly"
+        return f"SearchResult: {len(self.singles)} singles, {proven}, {scored} of {admitted} scored"
 
     def _lines(self) -> list[str]:
         return [

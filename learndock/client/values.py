@@ -237,7 +237,7 @@ class Certificate:
     certified
         Whether the singles are proven to be exactly the best.
     scored
-        Learnwares that were scored exactly.
+        Learnwares whose distance was computed, and not just bounded.
     admitted
         Learnwares that pass the filter and that the caller may see.
     remark

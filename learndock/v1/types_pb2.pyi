@@ -801,6 +801,9 @@ class SemanticFilter(_message.Message):
     FORMAT_CLASSES_FIELD_NUMBER: _builtins.int
     LEARNWARE_IDS_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    VISIBILITIES_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Words to be found in name or description."""
     @_builtins.property
@@ -835,6 +838,18 @@ class SemanticFilter(_message.Message):
     def learnware_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these learnwares."""
 
+    @_builtins.property
+    def visibilities(self) -> _containers.RepeatedScalarFieldContainer[Global___Visibility.ValueType]:
+        """Any of these visibilities; what the caller may not see stays out all the same."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each of these texts must occur in the description of an input column, whatever the case; at most 100. A learnware that describes no columns has none."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each of these texts must occur in the description of a class or output, whatever the case; at most 100."""
+
     def __init__(
         self,
         *,
@@ -847,10 +862,13 @@ class SemanticFilter(_message.Message):
         format_classes: _abc.Iterable[Global___FormatClass.ValueType] | None = ...,
         learnware_ids: _abc.Iterable[_builtins.str] | None = ...,
         text: _builtins.str = ...,
+        visibilities: _abc.Iterable[Global___Visibility.ValueType] | None = ...,
+        inputs: _abc.Iterable[_builtins.str] | None = ...,
+        outputs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "format_classes", b"format_classes", "learnware_ids", b"learnware_ids", "libraries", b"libraries", "licenses", b"licenses", "owner_ids", b"owner_ids", "scenarios", b"scenarios", "tasks", b"tasks", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "format_classes", b"format_classes", "inputs", b"inputs", "learnware_ids", b"learnware_ids", "libraries", b"libraries", "licenses", b"licenses", "outputs", b"outputs", "owner_ids", b"owner_ids", "scenarios", b"scenarios", "tasks", b"tasks", "text", b"text", "visibilities", b"visibilities"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.account import Principal
-from learndock.learnware import FormatClass, SemanticFilter
+from learndock.learnware import FeatureSpace, FormatClass, SemanticFilter
 from services.search.entry import Entry
 
 Bitmap = NDArray[np.bool_]
@@ -104,6 +104,9 @@ class Shelf:
             bitmap &= self.facets[name].where(frozenset(wanted).__contains__)
         if filter_.scenarios:
             bitmap &= self.facets["scenario"].where(_any_of(filter_.scenarios))
+        for name, texts in (("inputs", filter_.inputs), ("outputs", filter_.outputs)):
+            if texts:
+                bitmap &= self.facets[name].where(_describing(texts))
         if filter_.learnware_ids:
             bitmap &= self.at(filter_.learnware_ids)
         if admission.excluded:
@@ -139,6 +142,11 @@ def _private_owner(entry: Entry) -> str | None:
     return entry.learnware.owner_id if entry.private else None
 
 
+def _described(space: FeatureSpace | None) -> tuple[str, ...]:
+    """What is said of the parts of a space, each once."""
+    return tuple(sorted({text.casefold() for text in space.descriptions.values()})) if space is not None else ()
+
+
 def _format_class(entry: Entry) -> FormatClass | None:
     return entry.learnware.current_version.format_class
 
@@ -152,12 +160,21 @@ _FACETS: Mapping[str, Callable[[Entry], Hashable]] = {
     "license": lambda entry: entry.learnware.semantic_specification.license,
     "scenario": lambda entry: entry.learnware.semantic_specification.scenarios,
     "format_class": _format_class,
+    "visibility": lambda entry: entry.learnware.visibility,
+    "inputs": lambda entry: _described(entry.learnware.semantic_specification.input),
+    "outputs": lambda entry: _described(entry.learnware.semantic_specification.output),
     "answer": lambda entry: entry.answer,
 }
 
 
 def _any_of(wanted: Collection[str]) -> Callable[[Hashable], bool]:
     return lambda scenarios: isinstance(scenarios, tuple) and not frozenset(wanted).isdisjoint(scenarios)
+
+
+def _describing(wanted: Collection[str]) -> Callable[[Hashable], bool]:
+    """Whether descriptions hold every wanted text."""
+    folded = [text.casefold() for text in wanted]
+    return lambda texts: isinstance(texts, tuple) and all(any(one in text for text in texts) for one in folded)
 
 
 def _wanted(filter_: SemanticFilter) -> dict[str, tuple[Hashable, ...]]:
@@ -169,5 +186,6 @@ def _wanted(filter_: SemanticFilter) -> dict[str, tuple[Hashable, ...]]:
         "license": filter_.licenses,
         "owner": filter_.owner_ids,
         "format_class": filter_.format_classes,
+        "visibility": filter_.visibilities,
     }
     return {name: values for name, values in wanted.items() if values}

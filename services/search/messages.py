@@ -22,6 +22,7 @@ from services.search.search import Answer, Question, Single
 MAX_TOP_K = 100
 MAX_MEMBERS = 16
 MAX_EXCLUDED = 1000
+MAX_DESCRIPTIONS = 100
 _DEFAULT_TOP_K = 10
 _DEFAULT_MEMBERS = 5
 
@@ -46,6 +47,11 @@ def question_from_message(request: pb.SearchRequest, caller: Principal) -> Quest
         raise InvalidInput(
             Reason.FIELD_INVALID, f"More than {MAX_EXCLUDED} learnwares to leave out.", field="exclude_learnware_ids"
         )
+    for field in ("inputs", "outputs"):
+        if len(getattr(request.filter, field)) > MAX_DESCRIPTIONS:
+            raise InvalidInput(
+                Reason.FIELD_INVALID, f"More than {MAX_DESCRIPTIONS} descriptions.", field=f"filter.{field}"
+            )
     return Question(
         caller=caller,
         filter=wire.filter_from_message(request.filter),

@@ -73,7 +73,7 @@ def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, 
     task
         The task.
     scored
-        Those that were scored exactly, best first; at least one.
+        Those that were scored, best first; at least one.
     max_members
         Most members.
     """

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import threading
 import time
 
+from threadpoolctl import threadpool_limits
+
 from learndock.errors import Reason, ResourceExhausted
 from learndock.serving import caller, telemetry
 
@@ -14,6 +16,14 @@ from learndock.serving import caller, telemetry
 _LOOK = 0.5
 # How much the latest search counts in the average of what a search takes.
 _LATEST = 0.1
+
+
+def compute_on_one_processor() -> None:
+    """Hold BLAS and OpenMP to one thread each in this process, for good.
+
+    Searches are short and run side by side, one on each processor: threads of their own would only wait for each other.
+    """
+    threadpool_limits(limits=1)
 
 
 class Turns:

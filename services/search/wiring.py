@@ -17,7 +17,7 @@ from services.search.packs import Pack, remove_other_packs
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
-from services.search.turns import Turns
+from services.search.turns import Turns, compute_on_one_processor
 from services.search.upkeep import Upkeep
 from services.search.words import Words
 
@@ -29,6 +29,7 @@ _AT_ONCE_ELSEWHERE = 16
 
 def build(settings: Settings) -> Application:
     """The search service, as told by its settings; the last snapshot is read at once."""
+    compute_on_one_processor()
     words = Words(settings.data_dir / "words.sqlite")
     packs = settings.data_dir / "packs"
     snapshots = SnapshotFile(settings.data_dir / "index.snapshot", packs)

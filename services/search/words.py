@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 import re
 
@@ -17,6 +18,10 @@ from services.search.entry import Entry
 MAX_TEXT = 1000
 _WORD = re.compile(r"\w+")
 _CREATE = "CREATE VIRTUAL TABLE words USING fts5(name, description, tokenize='porter unicode61')"
+
+_INSERT = "INSERT OR REPLACE INTO words(rowid, name, description) VALUES (:sequence, :name, :description)"
+# Entries whose words are added at a time.
+_AT_ONCE = 10_000
 
 
 class Words:
@@ -38,18 +43,10 @@ class Words:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add the words of entries; adding one again changes nothing."""
-        rows = [
-            {
-                "sequence": entry.sequence,
-                "name": entry.learnware.semantic_specification.name,
-                "description": entry.learnware.semantic_specification.description,
-            }
-            for entry in entries
-        ]
-        if rows:
-            statement = "INSERT OR REPLACE INTO words(rowid, name, description) VALUES (:sequence, :name, :description)"
+        remaining = iter(entries)
+        while rows := [_row(entry) for entry in islice(remaining, _AT_ONCE)]:
             with self._database.write() as session:
-                session.execute(text(statement), rows)
+                session.execute(text(_INSERT), rows)
 
     def remove(self, sequences: Sequence[int]) -> None:
         """Forget entries."""
@@ -73,6 +70,11 @@ class Words:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+
+def _row(entry: Entry) -> dict[str, int | str]:
+    semantic = entry.learnware.semantic_specification
+    return {"sequence": entry.sequence, "name": semantic.name, "description": semantic.description}
 
 
 def split(wanted: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,23 @@ import pytest
 
 from learndock.account import Principal, Role
 from learndock.errors import InvalidInput
-from learndock.learnware import FormatClass, SemanticFilter
+from learndock.learnware import FeatureSpace, FormatClass, Learnware, SemanticFilter, Visibility
 from services.search.catalogue import Admission, Shelf
 from services.search.entry import Entry
 from services.search.words import MAX_TEXT, Words, share_in_name, split
 from tests.support.search import USER, learnware
+
+
+def described(number: int, **more: object) -> Learnware:
+    """A learnware that tells what its columns and classes mean."""
+    made = learnware(number, **more)
+    semantic = replace(
+        made.semantic_specification,
+        input=FeatureSpace(3, {0: "Width in mm", 2: "Height in mm"}),
+        output=FeatureSpace(2, {0: "Stop", 1: "Give way"}),
+    )
+    return replace(made, semantic_specification=semantic)
+
 
 ENTRIES = [
     Entry(made, None, 10 + number)
@@ -23,7 +36,7 @@ ENTRIES = [
             learnware(1, name="Digits of post codes", scenarios=("Education", "Business")),
             learnware(2, name="Wine quality", task="Regression", scenarios=("Agriculture",)),
             learnware(3, name="Private digits", owner="ann", private=True, format_class=FormatClass.SAFE),
-            learnware(4, name="Traffic signs", owner="ann", scenarios=("Traffic",)),
+            described(4, name="Traffic signs", owner="ann", scenarios=("Traffic",)),
         ]
     )
 ]
@@ -47,6 +60,12 @@ def admitted(filter_: SemanticFilter | None = None, caller: Principal = USER, **
         (SemanticFilter(owner_ids=("ann",)), [4]),
         (SemanticFilter(format_classes=(FormatClass.SAFE,)), []),
         (SemanticFilter(learnware_ids=("00000002", "00000003", "99999999")), [2]),
+        (SemanticFilter(visibilities=(Visibility.PUBLIC,)), [1, 2, 4]),
+        (SemanticFilter(visibilities=(Visibility.PRIVATE,)), []),
+        (SemanticFilter(inputs=("WIDTH", "height")), [4]),
+        (SemanticFilter(inputs=("width", "depth")), []),
+        (SemanticFilter(outputs=("way",)), [4]),
+        (SemanticFilter(outputs=("width",)), []),
         (SemanticFilter(owner_ids=("ann",), scenarios=("Traffic",), tasks=("Regression",)), []),
     ],
 )
@@ -65,6 +84,12 @@ def test_filters_admit_what_they_say(filter_: SemanticFilter, expected: list[int
 )
 def test_private_learnwares_are_seen_by_owner_and_admins(caller: Principal, expected: list[int]) -> None:
     assert admitted(SemanticFilter(format_classes=(FormatClass.SAFE,)), caller) == expected
+
+
+def test_who_asks_for_private_ones_gets_their_own() -> None:
+    only = SemanticFilter(visibilities=(Visibility.PRIVATE,))
+    assert admitted(only, Principal("ann", "ann", Role.USER)) == [3]
+    assert admitted(only, Principal("bob", "bob", Role.USER)) == []
 
 
 def test_excluded_and_worded_narrow_further() -> None:

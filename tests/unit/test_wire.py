@@ -105,7 +105,14 @@ def test_learnwares_come_back_as_they_were() -> None:
 
 
 def test_filters_come_back_as_they_were() -> None:
-    filter_ = SemanticFilter(data=("Table",), format_classes=(FormatClass.SAFE,), text="wine")
+    filter_ = SemanticFilter(
+        data=("Table",),
+        format_classes=(FormatClass.SAFE,),
+        text="wine",
+        visibilities=(Visibility.PRIVATE,),
+        inputs=("width",),
+        outputs=("stop",),
+    )
     assert wire.filter_from_message(wire.filter_to_message(filter_)) == filter_
 
 
