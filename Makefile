@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage bench-validation clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -84,6 +84,9 @@ bench-reuse: setup ## reuse with labels and without on four data sets; writes do
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
 	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)
+
+bench-validation: setup sandbox ## how quick validation is and what a sandbox costs; writes benchmarks/results/validation.json
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.validation --json benchmarks/results/validation.json $(OPTIONS)
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

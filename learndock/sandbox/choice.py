@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from learndock.errors import FailedPrecondition, Reason
+from learndock.sandbox.cluster import Cluster
 from learndock.sandbox.executor import Executor
 
-AUTO, DOCKER, GVISOR, BUBBLEWRAP = "auto", "docker", "gvisor", "bubblewrap"
+AUTO, DOCKER, GVISOR, BUBBLEWRAP, KUBERNETES = "auto", "docker", "gvisor", "bubblewrap", "kubernetes"
 
 
-def choose_executor(preference: str = AUTO) -> Executor:
+def choose_executor(preference: str = AUTO, cluster: Cluster | None = None) -> Executor:
     """The best executor that works here: docker where an engine answers, otherwise bubblewrap.
 
     Parameters
     ----------
     preference
-        `auto`, or one by its name: `docker`, `gvisor` or `bubblewrap`.
+        `auto`, or one by its name: `docker`, `gvisor`, `bubblewrap` or `kubernetes`.
+    cluster
+        Where `kubernetes` runs them.
 
     Raises
     ------
@@ -24,15 +27,15 @@ def choose_executor(preference: str = AUTO) -> Executor:
         NO_SANDBOX: none works; the message tells what to install. There is none without isolation.
     """
     obstacles = []
-    for executor in _candidates(preference):
+    for executor in _candidates(preference, cluster):
         obstacle = executor.available()
         if obstacle is None:
             return executor
         obstacles.append(obstacle)
-    raise FailedPrecondition(Reason.NO_SANDBOX, " ".join(obstacles) or f"There is no executor named {preference!r}.")
+    raise FailedPrecondition(Reason.NO_SANDBOX, " ".join(obstacles) or f"There is no executor {preference!r} here.")
 
 
-def _candidates(preference: str) -> Iterator[Executor]:
+def _candidates(preference: str, cluster: Cluster | None) -> Iterator[Executor]:
     if preference in (AUTO, DOCKER):
         from learndock.sandbox.docker import DockerExecutor
 
@@ -41,6 +44,10 @@ def _candidates(preference: str) -> Iterator[Executor]:
         from learndock.sandbox.docker import GVISOR_RUNTIME, DockerExecutor
 
         yield DockerExecutor(runtime=GVISOR_RUNTIME)
+    if preference == KUBERNETES and cluster is not None:
+        from learndock.sandbox.kubernetes import KubernetesExecutor
+
+        yield KubernetesExecutor(cluster)
     if preference in (AUTO, BUBBLEWRAP):
         from learndock.sandbox.bubblewrap import BubblewrapExecutor
 

@@ -9,10 +9,11 @@ from pydantic_settings import SettingsConfigDict
 
 from learndock.sandbox.environment import DEFAULT_CONSTRAINTS, DEFAULT_MAX_BYTES
 from learndock.sandbox.pins import PinPolicy
-from learndock.serving.config import LISTEN, ServiceSettings
+from learndock.serving.config import LISTEN
+from learndock.serving.sandbox_settings import SandboxSettings
 
 
-class Settings(ServiceSettings):
+class Settings(SandboxSettings):
     """What the reuse service can be told."""
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_REUSE_", frozen=True)
@@ -37,7 +38,6 @@ class Settings(ServiceSettings):
         default=PinPolicy.KEEP_PINS,
         description="For versions that cannot be had: KEEP_PINS refuses the member, RELAX_PINS takes the nearest.",
     )
-    executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
     max_sandboxes: int = Field(default=32, ge=1, description="Sandboxes that may run at a time.")
     sandbox_life_seconds: float = Field(default=3600.0, gt=0, description="Age at which a sandbox is replaced.")

@@ -84,7 +84,7 @@ def _sandboxed(settings: Settings) -> OpenPackage:
     def launcher() -> LearnwareLauncher:
         life = settings.sandbox_life_seconds + settings.predict_seconds + _LIFE_MARGIN_SECONDS
         made = LearnwareLauncher(
-            choose_executor(settings.executor),
+            choose_executor(settings.executor, settings.cluster),
             EnvironmentCache(
                 settings.environments,
                 constraints=settings.constraints,

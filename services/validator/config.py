@@ -10,13 +10,14 @@ from pydantic_settings import SettingsConfigDict
 from learndock.sandbox.environment import DEFAULT_CONSTRAINTS, DEFAULT_MAX_BYTES
 from learndock.sandbox.executor import MIB, Limits
 from learndock.sandbox.pins import PinPolicy
-from learndock.serving.config import LISTEN, ServiceSettings
+from learndock.serving.config import LISTEN
+from learndock.serving.sandbox_settings import SandboxSettings
 
 # Whoever waits for a prediction on the same machine goes first.
 _BACKGROUND_WEIGHT = 0.1
 
 
-class Settings(ServiceSettings):
+class Settings(SandboxSettings):
     """What the validator service can be told."""
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_VALIDATOR_", frozen=True)
@@ -41,7 +42,6 @@ class Settings(ServiceSettings):
         default=PinPolicy.KEEP_PINS,
         description="For versions that cannot be had: KEEP_PINS refuses the package, RELAX_PINS takes the nearest.",
     )
-    executor: str = Field(default="auto", description="Where models run: auto, docker, gvisor or bubblewrap.")
     memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
     cpus: float = Field(default=1.0, gt=0, le=64, description="Processors that one sandbox may keep busy.")
     cpu_seconds: int | None = Field(

@@ -41,7 +41,7 @@ class Sandboxes:
         """
         with self._lock:
             if self._launcher is None:
-                self._executor = choose_executor(self._settings.executor)
+                self._executor = choose_executor(self._settings.executor, self._settings.cluster)
                 self._launcher = self._made(self._executor)
                 self._launcher.sweep()
             return self._launcher
