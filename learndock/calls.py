@@ -27,11 +27,12 @@ _RESOLUTION_MS = 1000
 
 # Methods that change nothing and are quick: repeating them is safe. The rest is repeated by whoever knows how to go on.
 _SAFE_PREFIXES = ("Get", "List", "Search", "Describe", "Compare", "Sample", "WhoAmI", "Authenticate")
+# All tries together outlast the pause after which a lost replica is connected to again.
 _RETRIES = {
-    "maxAttempts": 4,
+    "maxAttempts": 5,
     "initialBackoff": "0.1s",
     "maxBackoff": "1s",
-    "backoffMultiplier": 2,
+    "backoffMultiplier": 3,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 # While half of the calls fail, nothing is repeated: retries must not keep a service down.
@@ -92,7 +93,7 @@ def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
         ("grpc.dns_min_time_between_resolutions_ms", _RESOLUTION_MS),
         ("grpc.service_config", service_config()),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2000),
+        ("grpc.max_reconnect_backoff_ms", 1000),
     ]
     target = f"ipv4:{address}" if "," in address else address
     if tls is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+import time
 
 from tests.support.dock import ENVIRONMENTS
 from tests.support.postgres import PostgresServer, postgres_server, replica_of
@@ -12,6 +13,10 @@ from tests.support.processes import SERVICES, ServiceProcess, addresses_for
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, ObjectStore, free_ports, object_store
 
 REPLICAS = 2
+# As `minReadySeconds` of deploy/k8s: callers connect to the new replica before the next one goes.
+_SETTLED_SECONDS = 3.0
+# Machines of tests are busy.
+_PREDICT_SECONDS = 120
 _DATABASES = ("identity", "storage", "validator", "reuse")
 
 
@@ -69,6 +74,7 @@ class Cluster:
             process.wait_stopped()
             process.launch()
             process.wait_ready()
+            time.sleep(_SETTLED_SECONDS)
 
     def kill(self, service: str, number: int) -> None:
         """Kill a replica without a chance to clean up, and start it again."""
@@ -84,7 +90,7 @@ class Cluster:
         if name == "identity":
             settings["ADMIN_TOKEN_FILE"] = str(self._folder / "admin-token")
         if name in ("validator", "reuse"):
-            settings["ENVIRONMENTS_DIR"] = str(ENVIRONMENTS)
+            settings |= {"ENVIRONMENTS_DIR": str(ENVIRONMENTS), "PREDICT_SECONDS": str(_PREDICT_SECONDS)}
         return settings
 
 

@@ -24,6 +24,7 @@ from tests.support.learnwares import Digits
 from tests.support.storage import package
 
 _PAUSE_SECONDS = 0.1
+_CALL_SECONDS = 120.0  # of patience on a busy machine
 # Each submission is validated in a sandbox: more of them measure only those.
 _SUBMISSION_SECONDS = 0.5
 
@@ -83,7 +84,10 @@ def load_on(cluster: Cluster, learnware_id: str, folder: Path) -> Iterator[Load]
     """Callers of every service of a cluster that holds a verified learnware; they stop when the block ends."""
     mine = Digits.of((0, 1, 2), half=1)
     specification = build_specification(mine.X[:50])
-    with Dock(cluster.addresses, cluster.admin_token) as dock, dock.reuse([learnware_id]) as model:
+    with (
+        Dock(cluster.addresses, cluster.admin_token, timeout=_CALL_SECONDS) as dock,
+        dock.reuse([learnware_id]) as model,
+    ):
         kinds = {
             "identity": dock.whoami,
             "spec": _describing(cluster, specification),
@@ -103,7 +107,9 @@ def load_on(cluster: Cluster, learnware_id: str, folder: Path) -> Iterator[Load]
 
 
 def _describing(cluster: Cluster, specification: Specification) -> Callable[[], object]:
-    connection = Connection(Addresses(cluster.addresses["spec"]), cluster.admin_token, timeout=30.0, tls=TlsFiles())
+    connection = Connection(
+        Addresses(cluster.addresses["spec"]), cluster.admin_token, timeout=_CALL_SECONDS, tls=TlsFiles()
+    )
     stub = SpecificationServiceStub(connection.channel("spec"))
     request = pb.DescribeSpecificationRequest(specification=specification_to_message(specification))
     return lambda: stub.DescribeSpecification(request)
