@@ -7,7 +7,7 @@ image of their own from which the others install. Nothing is done again whose in
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import hashlib
 import os
 import shlex
@@ -28,6 +28,10 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "reuse": ("reuse", "serving", "postgres", "tracing"),
 }
 """What of pyproject.toml each image holds, by service."""
+VARIANTS: Mapping[str, tuple[str, ...]] = {
+    "search-ray": ("ray", "tracing"),
+}
+"""The same of images that are made only when asked for, of which each is a service with something more."""
 
 # pip installs the rest inside of the build, and comes along as a wheel itself: Debian's Python has none.
 _INSTALLER = "pip"
@@ -36,11 +40,13 @@ _INSTALLER = "pip"
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"of {', '.join(EXTRAS)} (default: all)")
+    parser.add_argument(
+        "services", nargs="*", metavar="SERVICE", help=f"of {', '.join(EXTRAS)} (default: these), {', '.join(VARIANTS)}"
+    )
     parser.add_argument("--base", default=OFFICIAL_BASE, help=f"image with Python 3.11 (default: {OFFICIAL_BASE})")
     parser.add_argument("--tag", default="latest", help="tag of the images (default: latest)")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.services) - set(EXTRAS))
+    unknown = sorted(set(arguments.services) - {*EXTRAS, *VARIANTS})
     if unknown:
         parser.error(f"There is no service {unknown[0]!r}.")
     try:
@@ -49,9 +55,11 @@ def main() -> None:
         sys.exit(f"Failed: {shlex.join(map(str, failure.cmd))}")
 
 
-def build(services: Iterable[str], base: str, tag: str) -> None:
+def build(services: Sequence[str], base: str, tag: str) -> None:
     """Build the images ``learndock/SERVICE:TAG`` on a base image."""
-    wheels = _wheels_image(base)
+    # The classic builder runs every stage before the one asked for, so that all of those need their wheels.
+    held = {**EXTRAS, **{name: extras for name, extras in VARIANTS.items() if name in services}}
+    wheels = _wheels_image(base, held)
     for service in services:
         image = f"learndock/{service}:{tag}"
         _docker(
@@ -62,9 +70,9 @@ def build(services: Iterable[str], base: str, tag: str) -> None:
         print(f"{image}  {int(size) / 1e6:.0f} MB", flush=True)
 
 
-def _wheels_image(base: str) -> str:
+def _wheels_image(base: str, held: Mapping[str, tuple[str, ...]]) -> str:
     """Name of the image that has the base's system and all wheels in ``/wheels``, made if there is none."""
-    lists = {service: _requirements(extras) for service, extras in EXTRAS.items()}
+    lists = {service: _requirements(extras) for service, extras in held.items()}
     digest = hashlib.sha256("\0".join((*lists.values(), _base_id(base))).encode()).hexdigest()[:16]
     image = f"learndock/wheels:{digest}"
     if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode != 0:

@@ -20,7 +20,7 @@ LABELS = ((0, 1, 2), (3, 4, 5))
 
 @pytest.fixture(scope="module")
 def dock() -> Iterator[ContainerDock]:
-    images.build(images.EXTRAS, BASE, "test")
+    images.build(list(images.EXTRAS), BASE, "test")
     with container_dock() as running:
         yield running
 

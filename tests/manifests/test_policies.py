@@ -50,6 +50,7 @@ def test_connections_are_those_of_the_architecture(manifests: list[Manifest]) ->
     expected = drawn_calls()
     expected |= {(user, "postgres") for user in DATABASE_USERS if {user, "postgres"} <= present}
     expected |= {(user, "minio") for user in OBJECT_STORE_USERS if {user, "minio"} <= present}
+    expected |= {(user, "ray") for user in ("search", "ray") if "ray" in present}
     assert admitted == expected
 
 
@@ -123,9 +124,16 @@ def test_ports_are_the_services_own(manifests: list[Manifest]) -> None:
         probes = [pod.containers[0][f"{kind}Probe"]["grpc"] for kind in ("startup", "readiness", "liveness")]
         assert {probe["port"] for probe in probes} == {pod.ports["grpc"]}
         for variable, value in variables.items():
-            if variable.endswith("_ADDRESS"):
+            if variable.endswith("_RAY_ADDRESS"):
+                assert value == f"ray://ray-head-svc:{pods_named('ray', manifests)[0].ports['client']}"
+            elif variable.endswith("_ADDRESS"):
                 host, _, port = value.removeprefix("dns:///").partition(":")
                 assert by_name[host].ports["grpc"] == int(port)
+
+
+def pods_named(name: str, manifests: list[Manifest]) -> list[Pod]:
+    """What bears a name; of a Ray cluster, its head first."""
+    return [pod for pod in pods(manifests) if pod.name == name]
 
 
 def test_services_lead_to_their_pods(manifests: list[Manifest]) -> None:

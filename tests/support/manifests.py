@@ -29,8 +29,8 @@ _DATABASES = (
 )
 _OBJECT_STORES = (("minio",), ("object-store-external",))
 _SANDBOXES = ((), ("sandbox-in-pod",))
-_OPTIONS = ("migration", "gateway")
-_WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
+_OPTIONS = ("migration", "gateway", "tracing", "ray-scoring")
+_WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob", "RayCluster")
 
 
 def combinations() -> Iterator[tuple[str, ...]]:
@@ -55,7 +55,6 @@ def combined(components: tuple[str, ...]) -> Sequence[Manifest]:
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "namespace": "learndock",
             "resources": [f"{root}/base"],
             "components": [f"{root}/components/{component}" for component in components],
         }
@@ -113,17 +112,22 @@ def of_kind(manifests: Sequence[Manifest], *kinds: str) -> Iterator[Manifest]:
 
 def pods(manifests: Sequence[Manifest]) -> list[Pod]:
     """What all workloads start."""
-    return [_pod(manifest) for manifest in of_kind(manifests, *_WORKLOADS)]
+    return [
+        Pod(
+            f"{manifest['kind']} {manifest['metadata']['name']}",
+            template["metadata"]["labels"]["app.kubernetes.io/name"],
+            manifest["metadata"]["namespace"],
+            template["metadata"]["labels"],
+            template["spec"],
+        )
+        for manifest in of_kind(manifests, *_WORKLOADS)
+        for template in _templates(manifest)
+    ]
 
 
-def _pod(manifest: Manifest) -> Pod:
-    spec = manifest["spec"]["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else manifest["spec"]
-    template = spec["template"]
-    labels = template["metadata"]["labels"]
-    return Pod(
-        f"{manifest['kind']} {manifest['metadata']['name']}",
-        labels["app.kubernetes.io/name"],
-        manifest["metadata"]["namespace"],
-        labels,
-        template["spec"],
-    )
+def _templates(manifest: Manifest) -> Iterator[Manifest]:
+    spec = manifest["spec"]
+    if manifest["kind"] == "RayCluster":
+        yield from (group["template"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]))
+    else:
+        yield (spec["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else spec)["template"]
