@@ -119,17 +119,25 @@ def update(
 
 def download(
     context: typer.Context,
-    learnware_id: LearnwareId,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of learnwares, such as 00000001.")],
     *,
-    out: Annotated[Path, typer.Option(help="File or folder to put the package in.")] = Path(),
+    out: Annotated[
+        Path, typer.Option(help="File or folder to put the package in; for several, a folder or the archive to make.")
+    ] = Path(),
     version: Version = 0,
     json: Json = False,
 ) -> None:
-    """Download a package and verify its SHA-256; an interrupted download goes on where it ended."""
-    with connect(context) as dock, transfer_bar(f"Fetching {learnware_id}") as progress:
-        path = dock.download(learnware_id, out, version=version, progress=progress)
+    """Download a package, or several as one archive, and verify each; what was interrupted goes on where it ended."""
+    with connect(context) as dock, transfer_bar(f"Fetching {', '.join(ids)}") as progress:
+        if len(ids) == 1:
+            path = dock.download(ids[0], out, version=version, progress=progress)
+        elif version:
+            raise typer.BadParameter("A version belongs to one learnware.", param_hint="--version")
+        else:
+            archive = out / "learnwares.zip" if out.is_dir() else out
+            path = dock.download_together(ids, archive, progress=progress)
     if json:
-        emit_json({"learnware_id": learnware_id, "path": path})
+        emit_json({"learnware_id": ids[0], "path": path} if len(ids) == 1 else {"learnware_ids": ids, "path": path})
     else:
         print_line(f"{path} is complete and verified.")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+import zipfile
 
 from learndock.client import transfer
 from learndock.client.accounts import Accounts
@@ -53,6 +54,31 @@ class KeepingMethods:
         from learndock.client.importing import find_packages, import_packages
 
         return import_packages(self._catalogue, find_packages(Path(path)), visibility=visibility, parallel=parallel)
+
+    def download_together(
+        self, ids: Sequence[str], path: str | PathLike[str], *, progress: Progress = transfer.silent
+    ) -> Path:
+        """Fetch the packages of several learnwares as one archive of them, each verified; nothing is left of a failure.
+
+        Parameters
+        ----------
+        ids
+            The learnwares, each once.
+        path
+            The archive to make; its members are named ``ID-vVERSION.zip``.
+        progress
+            Told the bytes done and in all, of one package after the other.
+        """
+        target = Path(path)
+        with TemporaryDirectory(prefix="learndock-", dir=target.parent) as scratch:
+            made = Path(scratch) / "together"
+            with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+                for learnware_id in dict.fromkeys(ids):
+                    package = self._catalogue.download(learnware_id, Path(scratch), version=0, progress=progress)
+                    archive.write(package, package.name)
+                    package.unlink()
+            made.replace(target)
+        return target
 
     def export(self, learnware_id: str, folder: str | PathLike[str], *, progress: Progress = transfer.silent) -> Path:
         """Fetch a learnware as a package of the reference's format, with its id and all that the dock knows it is for.

@@ -10,6 +10,7 @@ import itertools
 from pathlib import Path
 from types import TracebackType
 
+from learndock.client import direct
 from learndock.client.patience import BREAKS, Patience
 from learndock.errors import DataLoss, InvalidInput, NotFound, Reason
 from learndock.learnware import LearnwareVersion
@@ -95,8 +96,17 @@ def _pieces(path: Path, upload_id: str, offset: int, size: int, progress: Progre
             progress(offset, size)
 
 
-def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *, progress: Progress = silent) -> Path:
-    """Fetch a package; an interrupted one is gone on with, and the file appears only when it is whole.
+def download(
+    stub: StorageServiceStub,
+    version: LearnwareVersion,
+    path: Path,
+    *,
+    progress: Progress = silent,
+    through_dock: bool = False,
+) -> Path:
+    """Fetch a package; an interrupted one is gone on with, and the file appears only when it is whole and verified.
+
+    A large one comes from the object store itself where that can be reached, and from the dock otherwise.
 
     Parameters
     ----------
@@ -108,6 +118,8 @@ def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *,
         Where to put it; in a folder it gets the name ``ID-vVERSION.zip``.
     progress
         Told the bytes done and in all.
+    through_dock
+        Asks for no other way than through the dock.
 
     Raises
     ------
@@ -118,6 +130,8 @@ def download(stub: StorageServiceStub, version: LearnwareVersion, path: Path, *,
     """
     target = path / f"{version.learnware_id}-v{version.version}.zip" if path.is_dir() else path
     part = target.with_name(f".{target.name}.{version.sha256[:12]}.part")
+    if version.size_bytes >= direct.MIN_BYTES and not through_dock:
+        direct.fetch_directly(stub, version, part, progress)
     if _fetch(stub, version, part, progress) != version.sha256:
         part.unlink()
         raise DataLoss(

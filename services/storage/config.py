@@ -29,6 +29,9 @@ class Settings(ServiceSettings):
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the object store.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the object store.")
     s3_secure: bool = Field(default=True, description="Whether the object store is spoken to over TLS.")
+    s3_public_endpoint: str = Field(
+        default="", description="Host and port by which callers reach the object store, for signed addresses."
+    )
     s3_timeout_seconds: float = Field(
         default=10.0, gt=0, description="Longest wait for an answer of the object store, in seconds."
     )

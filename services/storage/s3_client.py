@@ -39,6 +39,8 @@ class Bucket:
         Whether to use TLS.
     timeout_seconds
         Longest wait for an answer.
+    public_endpoint
+        Host and port by which callers reach the object store; empty for the same.
     """
 
     endpoint: str
@@ -48,6 +50,7 @@ class Bucket:
     region: str = ""
     secure: bool = True
     timeout_seconds: float = 10.0
+    public_endpoint: str = ""
 
 
 class CreatingPool(urllib3.PoolManager):

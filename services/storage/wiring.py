@@ -61,6 +61,7 @@ def _bucket(settings: Settings) -> Bucket:
         region=settings.s3_region,
         secure=settings.s3_secure,
         timeout_seconds=settings.s3_timeout_seconds,
+        public_endpoint=settings.s3_public_endpoint,
     )
 
 

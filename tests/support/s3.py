@@ -57,6 +57,7 @@ class ObjectStore:
                     f"-master.port={master}", f"-master.port.grpc={inner[0]}",
                     f"-volume.port={volume}", f"-volume.port.grpc={inner[1]}",
                     "-filer", f"-filer.port={filer}", f"-filer.port.grpc={inner[2]}",
+                    "-s3.port.iceberg=0", "-s3.port.lance=0",  # else on fixed ports, so that no second server starts
                     "-s3", f"-s3.port={s3}", f"-s3.port.grpc={inner[3]}", f"-s3.config={self._folder / 's3.json'}",
                 ],
                 stdout=log,
