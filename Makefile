@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-reuse bench-storage bench-validation clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -72,6 +72,9 @@ bench-spec: setup ## specifications of ours beside the reference engine's, then 
 
 bench-search: setup build/reference-venv/ready ## time certified search up to a million learnwares, beside the reference; SCRATCH=DIR holds 13 GB
 	$(BIN)/python -m benchmarks.search --reference build/reference-venv/bin/python $(if $(SCRATCH),--scratch $(SCRATCH)) $(OPTIONS)
+
+bench-search-gpu: setup ## time an exact scan of a million resident specifications on a GPU, beside its limit; fails where there is none
+	$(BIN)/python -m benchmarks.search_gpu $(OPTIONS)
 
 build/reference-venv/ready:
 	$(PYTHON) -m venv build/reference-venv

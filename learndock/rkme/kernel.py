@@ -67,7 +67,7 @@ class Kernel:
     def _fill(self, total: NDArray[_Float], d2: NDArray[_Float]) -> None:
         total[:] = 0.0
         values = np.empty_like(d2)
-        for gamma, squarings in self._steps:
+        for gamma, squarings in self.steps:
             if squarings is None:
                 np.multiply(d2, -gamma, out=values)
                 np.exp(values, out=values)
@@ -78,7 +78,7 @@ class Kernel:
         total *= 1.0 / len(self.gammas)  # many times cheaper than to divide
 
     @cached_property
-    def _steps(self) -> tuple[tuple[float, int | None], ...]:
+    def steps(self) -> tuple[tuple[float, int | None], ...]:
         """The gammas, ascending, each with how often the values before it are squared; None for an exponential.
 
         exp(-2g d2) is the square of exp(-g d2), and squaring is many times cheaper.

@@ -26,7 +26,7 @@ class Settings(ServiceSettings):
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
     )
     searches_at_once: int = Field(
-        default=0, ge=0, description="Searches that compute at a time; default the processors, with ray 16."
+        default=0, ge=0, description="Searches that compute at a time; default the processors; with ray or a device 16."
     )
     max_searches: int = Field(
         default=24,
@@ -36,6 +36,11 @@ class Settings(ServiceSettings):
     )
     engine: Literal["local", "ray"] = Field(
         default="local", description="What scores: local, in this process, or ray, shards on a Ray cluster."
+    )
+    device: str = Field(
+        default="",
+        description="Torch device where whole islands are kept and scanned, such as cuda; default none: the processor"
+        " scores candidates in the order of their bounds.",
     )
     ray_address: str = Field(
         default="",

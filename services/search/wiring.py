@@ -9,7 +9,7 @@ from learndock.serving.application import Application, Servicer
 from learndock.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from services.search.config import Settings
 from services.search.desk import SearchDesk
-from services.search.engines.local import LocalEngine
+from services.search.engines.local import local_engine
 from services.search.engines.port import ScoringEngine
 from services.search.follower import Follower
 from services.search.live import LiveIndex
@@ -23,7 +23,7 @@ from services.search.words import Words
 
 # A question carries a specification: 8 MiB hold two million numbers.
 MAX_MESSAGE_BYTES = 8 * 2**20
-# Searches at a time whose scores are computed by other machines.
+# Searches at a time whose scores are computed by other machines, or by a device that scans for several at once.
 _AT_ONCE_ELSEWHERE = 16
 
 
@@ -65,7 +65,7 @@ def build(settings: Settings) -> Application:
 
 def _turns(settings: Settings) -> Turns:
     """Turns at computing: where others compute, many wait for them at a time."""
-    here = settings.engine == "local"
+    here = settings.engine == "local" and not settings.device
     at_once = settings.searches_at_once or (len(os.sched_getaffinity(0)) if here else _AT_ONCE_ELSEWHERE)
     return Turns(at_once, settings.max_searches)
 
@@ -73,7 +73,7 @@ def _turns(settings: Settings) -> Turns:
 def _engine(settings: Settings) -> ScoringEngine:
     match settings.engine:
         case "local":
-            return LocalEngine()
+            return local_engine(settings.device)
         case "ray":
             return _ray_engine(settings)
 
@@ -89,5 +89,6 @@ def _ray_engine(settings: Settings) -> ScoringEngine:
             replicas=settings.ray_replicas,
             cpus=settings.ray_shard_cpus,
             gpus=settings.ray_shard_gpus,
+            device=settings.device,
         )
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
+import torch
 
 from learndock.errors import Unavailable
 from learndock.rkme.specification import Specification
@@ -17,6 +18,7 @@ from services.search.certified import Mode
 from services.search.engines.local import LocalEngine
 from services.search.engines.port import EngineStatus, ScoringEngine
 from services.search.engines.ray import RayEngine, RaySettings
+from services.search.engines.resident import ResidentEngine
 from services.search.index import DockIndex
 from services.search.live import Change, LiveIndex
 from services.search.search import Answer, Question, search
@@ -30,6 +32,7 @@ ISLAND = "table-d2"
 TRIALS = int(os.environ.get("LEARNDOCK_TEST_ENGINE_TRIALS", "40"))
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], ScoringEngine]] = {
     "local": lambda _: LocalEngine(),
+    "resident": lambda _: ResidentEngine("cuda" if torch.cuda.is_available() else "cpu"),
     "ray": lambda request: request.getfixturevalue("ray_engine"),
 }
 
@@ -37,7 +40,7 @@ ENGINES: dict[str, Callable[[pytest.FixtureRequest], ScoringEngine]] = {
 @pytest.fixture(scope="module")
 def ray_engine() -> Iterator[RayEngine]:
     with ray_cluster() as address:
-        engine = RayEngine(RaySettings(address, shards=2, replicas=1, cpus=1.0, gpus=0.0))
+        engine = RayEngine(RaySettings(address, shards=2, replicas=1, cpus=1.0, gpus=0.0, device=""))
         yield engine
         engine.close()
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from services.search import certified
 from services.search.certified import Budget, Candidates, Mode, Ranking
-from services.search.engines.port import EngineStatus
+from services.search.engines.port import EngineStatus, ScoringEngine
 from services.search.index import DockIndex
 from services.search.scoring import Task
+
+
+def local_engine(device: str) -> ScoringEngine:
+    """The engine of this process: on a torch device, or on the processor where none is named."""
+    if not device:
+        return LocalEngine()
+    from services.search.engines.resident import ResidentEngine  # torch is large, and most docks need none of it
+
+    return ResidentEngine(device)
 
 
 class LocalEngine:

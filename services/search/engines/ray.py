@@ -16,6 +16,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from learndock.errors import Reason, Unavailable
+from services.search.engines.local import local_engine
 from services.search.engines.replica import Replica, ShardLostError
 from services.search.engines.shard import Holdings, NotHeldError, Record, Shard, ShardQuestion, ShardRanking
 from services.search.engines.sharded import ShardedEngine
@@ -41,6 +42,8 @@ class RaySettings:
         Copies of each.
     cpus, gpus
         What Ray reserves for each copy.
+    device
+        Torch device of each copy; empty for none.
     """
 
     address: str
@@ -48,6 +51,7 @@ class RaySettings:
     replicas: int
     cpus: float
     gpus: float
+    device: str
 
 
 class RayEngine(ShardedEngine):
@@ -94,16 +98,14 @@ def _actor(settings: RaySettings) -> Any:  # noqa: ANN401  # Ray makes the class
         max_concurrency=_AT_ONCE,
         scheduling_strategy="SPREAD",
     )
-    return shard.remote()
+    return shard.remote(settings.device)
 
 
 class ShardActor(Shard):
     """A shard in a process of Ray's."""
 
-    def __init__(self) -> None:
-        from services.search.engines.local import LocalEngine
-
-        super().__init__(LocalEngine())
+    def __init__(self, device: str) -> None:
+        super().__init__(local_engine(device))
 
 
 class ActorShard:

@@ -18,6 +18,7 @@ from learndock.serving import telemetry
 from services.search.certified import Budget, Candidates, Mode, Ranking
 from services.search.engines.partition import DividedIsland, Division
 from services.search.engines.port import EngineStatus
+from services.search.engines.rankings import merged
 from services.search.engines.replica import Replica, ShardLostError
 from services.search.engines.shard import ShardQuestion, ShardRanking, Terms
 from services.search.index import DockIndex
@@ -70,7 +71,7 @@ class ShardedEngine:
             self._ask(self._by_turns(shard, turn), _question(divided, candidates, task, shard, share, terms))
             for shard, share in enumerate(_shares(budget.max_scored, len(self._replicas)))
         ]
-        return _merged(divided, [answer() for answer in answers], k)
+        return merged([_ranking(divided, answer()) for answer in answers], k)
 
     def status(self) -> EngineStatus:
         """How many of the copies can answer."""
@@ -148,15 +149,7 @@ def _question(
     )
 
 
-def _merged(divided: DividedIsland, rankings: Sequence[ShardRanking], k: int) -> Ranking:
-    """One ranking of many: its best k are among the best k of each."""
-    best: list[Scored] = []
-    others: list[Scored] = []
-    for ranking in rankings:
-        placed = divided.placed(ranking.sequences)
-        scored = [Scored(one, float(mmd2)) for one, mmd2 in zip(placed, ranking.mmd2, strict=True)]
-        best += scored[:k]
-        others += scored[k:]
-    best.sort(key=lambda one: one.order)
-    others = sorted((*best[k:], *others), key=lambda one: one.order)
-    return Ranking((*best[:k], *others), certified=all(ranking.certified for ranking in rankings))
+def _ranking(divided: DividedIsland, answer: ShardRanking) -> Ranking:
+    placed = divided.placed(answer.sequences)
+    scored = (Scored(one, float(mmd2)) for one, mmd2 in zip(placed, answer.mmd2, strict=True))
+    return Ranking(tuple(scored), answer.certified)
