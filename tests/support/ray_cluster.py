@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine may need it
 
 from ray.cluster_utils import Cluster
 

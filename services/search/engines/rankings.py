@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.search.certified import Ranking, Scored
+from services.search.certified import Ranking
+from services.search.tally import Scored
 
 
 def merged(rankings: Sequence[Ranking], k: int) -> Ranking:

@@ -17,13 +17,14 @@ import torch
 from services.search import certified, scoring
 from services.search.bank import Bank
 from services.search.catalogue import Bitmap
-from services.search.certified import Budget, Candidates, Mode, Ranking, Scored
+from services.search.certified import Budget, Candidates, Mode, Ranking
 from services.search.engines.port import EngineStatus
 from services.search.engines.rankings import merged
 from services.search.engines.residence import Residence
 from services.search.engines.together import Together
 from services.search.index import DockIndex
 from services.search.scoring import Task
+from services.search.tally import Scored
 
 # Tasks that are scanned together at most.
 _TOGETHER = 16
