@@ -8,9 +8,9 @@ import os
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine may need it
 
 from ray.cluster_utils import Cluster
+from tenacity import retry, stop_after_attempt
 
 _NODES = 2
 _STORE_BYTES = 128 * 2**20
@@ -19,11 +19,21 @@ _STORE_BYTES = 128 * 2**20
 @contextmanager
 def ray_cluster() -> Iterator[str]:
     """Nodes of two processors each, until the block ends; gives the address."""
-    node = {"num_cpus": 2, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster = _started()
     try:
-        for _ in range(_NODES - 1):
-            cluster.add_node(**node)
         yield cluster.address
     finally:
         cluster.shutdown()
+
+
+@retry(stop=stop_after_attempt(3), reraise=True)  # Ray gives a node thirty seconds to start, whatever the machine does
+def _started() -> Cluster:
+    node = {"num_cpus": 2, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster()
+    try:
+        for _ in range(_NODES):
+            cluster.add_node(**node)
+    except BaseException:
+        cluster.shutdown()
+        raise
+    return cluster
