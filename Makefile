@@ -82,8 +82,8 @@ build/reference-venv/ready:
 	build/reference-venv/bin/pip install -q learnware==0.4.0.post1 fast-pytorch-kmeans qpsolvers clarabel lightgbm protobuf
 	touch $@
 
-bench-reuse: setup ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small --json FILE" to try
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -W ignore -m benchmarks.reuse $(or $(OPTIONS),--report docs/evaluation.md)
+bench-reuse: setup build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
 	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 import json
+import multiprocessing
 from pathlib import Path
 import sys
 from typing import Any
@@ -18,10 +21,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reuse import air_quality, data, fashion, figures, newsgroups, orange_juice, report
-from benchmarks.reuse.experiment import Experiment
+from benchmarks.reuse import figures, report
+from benchmarks.reuse.evaluation import evaluate, experiments, summary
 
-Build = Callable[[], Experiment]
+RESULTS = Path("benchmarks/results/reuse.json")
+TRIED = Path("build/reuse-small/reuse.json")
 
 
 def main() -> int:
@@ -30,70 +34,54 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="folder of the data sets that are given"
     )
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/results/reuse.json"), help="where figures go")
+    parser.add_argument("--json", type=Path, help=f"where figures go; {RESULTS}, or {TRIED} of the small setting")
     parser.add_argument("--only", nargs="*", default=[], help="names of experiments to run; all when not given")
     parser.add_argument("--small", action="store_true", help="few owners and users: minutes become seconds")
     parser.add_argument("--report", type=Path, help="page to write of the figures, such as docs/evaluation.md")
+    parser.add_argument("--reference", type=Path, metavar="PYTHON", help="Python in which the reference is installed")
+    parser.add_argument("--processes", type=int, default=2, help="experiments that run at a time")
     arguments = parser.parse_args()
-    found = {
-        name: _run(name, build)
-        for name, build in experiments(arguments.data, small=arguments.small).items()
+    names = [
+        name
+        for name in experiments(arguments.data, small=arguments.small)
         if name in arguments.only or not arguments.only
-    }
-    result = summary(found, small=arguments.small)
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=2) + "\n")
-    for name, experiment in found.items():
-        figures.draw(name, experiment, arguments.json.parent / f"reuse-{name}.png")
+    ]
+    play = partial(evaluate, given=arguments.data, small=arguments.small, python=arguments.reference)
+    result = summary(_all(names, play, arguments.processes), small=arguments.small)
+    write(result, arguments.json or (TRIED if arguments.small else RESULTS))
     if arguments.report:
         arguments.report.write_text(report.page(result))
     return 0
 
 
-def experiments(given: Path, *, small: bool) -> dict[str, Build]:
-    """All experiments by name; `small` ones are for continuous integration."""
-    stores, stations, owners, users = (12, 2, 12, 4) if small else (83, 12, 50, 50)
-    return {
-        "orange_juice": lambda: orange_juice.experiment(_juice(), stores=stores),
-        "air_quality": lambda: air_quality.experiment(given / data.AIR, stations=stations),
-        "fashion_mnist": lambda: fashion.experiment(_fashion(), owners=owners, users=users),
-        "newsgroups": lambda: newsgroups.experiment(given / data.NEWSGROUPS, owners=max(10, owners)),
-        "orange_juice_no_lags": lambda: orange_juice.experiment(_juice(), stores=stores, lags=False),
-    }
+def write(result: Mapping[str, Any], path: Path) -> None:
+    """Figures as JSON, and a picture of each experiment's curves beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    for name, experiment in result["datasets"].items():
+        figures.draw(experiment, path.with_name(f"reuse-{name}.png"))
 
 
-def _juice() -> Path:
-    return data.from_package("r-cran-bayesm", data.ORANGE_JUICE)
+def _all(names: list[str], play: Callable[[str], dict[str, Any]], processes: int) -> dict[str, dict[str, Any]]:
+    """Figures by name, in the order of the names."""
+    found = {}
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(play, name): name for name in names}
+        for ended in as_completed(running):
+            found[running[ended]] = ended.result()
+            _print(found[running[ended]])
+    return {name: found[name] for name in names}
 
 
-def _fashion() -> Path:
-    return data.from_package("dataset-fashion-mnist", data.FASHION)
-
-
-def _run(name: str, build: Build) -> dict[str, Any]:
-    Console(stderr=True).print(f"{name} ...")
-    found = figures.of(build())
+def _print(found: Mapping[str, Any]) -> None:
     table = Table("method", "mean loss", "deviation", "gap closed", title=found["title"])
     for method, row in found["losses"].items():
         closed = found["gap_closed"].get(method)
         table.add_row(method, f"{row['mean']:.4f}", f"{row['std']:.4f}", "" if closed is None else f"{closed:.3f}")
     Console().print(table)
-    return found
-
-
-def summary(found: Mapping[str, Mapping[str, Any]], *, small: bool) -> dict[str, Any]:
-    """All figures, with the two that have a bar on top; experiments where nothing can help do not count for those."""
-    judged = {name: figures for name, figures in found.items() if name != "orange_juice_no_lags"}
-    excesses = [excess for figures in judged.values() for excess in figures["auto_excess"].values()]
-    return {
-        "small": small,
-        "datasets": {
-            name: {**experiment, "gap_closed": experiment["gap_closed"]["default"], "gaps": experiment["gap_closed"]}
-            for name, experiment in found.items()
-        },
-        "gap_closed_min": min((f["gap_closed"]["default"] for f in judged.values()), default=None),
-        "auto_excess_max": max(excesses, default=None),
-    }
+    Console().print(
+        "AUTO beside the best other: " + ", ".join(f"{n} {x:+.1%}" for n, x in found["auto_excess"].items())
+    )
 
 
 if __name__ == "__main__":

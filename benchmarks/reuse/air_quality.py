@@ -15,6 +15,7 @@ PAST = pd.Timestamp("2015-03-01")
 POLLUTANTS, WEATHER = ("SO2", "NO2", "CO", "O3"), ("TEMP", "PRES", "DEWP", "RAIN", "WSPM")
 TIMES = ("hour_sin", "hour_cos")
 LABEL_COUNTS = (10, 30, 100, 300, 1000, 2000)
+LABELLED_USERS = 16
 ROWS_OF_USER = 1500
 
 
@@ -30,7 +31,7 @@ def experiment(path: Path, *, stations: int, blocks: bool = False) -> Experiment
         users.append(_user(name, later, _columns(place if blocks else None, 1), place))
     name = "air_quality_blocks" if blocks else "air_quality"
     title = f"Beijing air, {len(owners)} places" + (", blocks of columns missing" if blocks else "")
-    return Experiment(name, title, owners, users, 0, LABEL_COUNTS)
+    return Experiment(name, title, owners, users, 0, LABEL_COUNTS, LABELLED_USERS)
 
 
 def _places(table: pd.DataFrame, stations: int) -> list[tuple[str, int]]:

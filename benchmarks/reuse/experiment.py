@@ -58,6 +58,8 @@ class Experiment:
         classification is its share of wrong answers.
     label_counts
         How many labelled rows users are given.
+    labelled_users
+        How many of the users are played with labels.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Experiment:
     users: Sequence[User]
     classes: int
     label_counts: Sequence[int]
+    labelled_users: int
 
     def loss(self, predicted: Array, truth: Array) -> float:
         """Loss of predictions."""

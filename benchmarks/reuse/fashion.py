@@ -18,6 +18,7 @@ CLASSES = 10
 OWNED = (0.4, 0.4, 0.1, 0.1)
 ROWS_OF_OWNER, ROWS_OF_USER = 2000, 1000
 LABEL_COUNTS = (10, 30, 100, 300, 1000, 2000)
+LABELLED_USERS = 12
 
 
 def experiment(folder: Path, *, owners: int = 50, users: int = 50) -> Experiment:
@@ -30,6 +31,7 @@ def experiment(folder: Path, *, owners: int = 50, users: int = 50) -> Experiment
         [_user(i, *test) for i in range(users)],
         CLASSES,
         LABEL_COUNTS,
+        LABELLED_USERS,
     )
 
 

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.reuse import reference
 from benchmarks.reuse.experiment import Experiment
 from benchmarks.reuse.market import Market
 from benchmarks.reuse.play import labelled, unlabelled
 
 
-def of(experiment: Experiment) -> dict[str, Any]:
-    """Everything that is reported of an experiment."""
+def of(experiment: Experiment, python: Path | None, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Everything that is reported of an experiment.
+
+    Parameters
+    ----------
+    experiment
+        Owners and users.
+    python
+        Interpreter of the reference's environment; None leaves the reference out.
+    tell
+        Told what has been done.
+    """
     market = Market(experiment)
-    without = means(unlabelled(experiment, market))
-    curves = {str(count): means(labelled(experiment, market, count)) for count in experiment.label_counts}
-    curves = {count: row for count, row in curves.items() if row}
+    played = unlabelled(experiment, market)
+    tell("without labels")
+    without = means(played.losses)
+    if python is not None:
+        theirs = reference.losses(experiment, python, played.outputs, played.members)
+        without |= {name: _figure(losses) for name, losses in theirs.items()}
+        tell("reference")
+    curves = {}
+    for count in experiment.label_counts:
+        row = means(labelled(experiment, market, count))
+        if row:
+            curves[str(count)] = row
+        tell(f"{count} labels")
     loss = {name: row["mean"] for name, row in without.items()}
     return {
         "title": experiment.title,
         "metric": "share of wrong classes" if experiment.classes else "root mean squared error",
         "owners": len(experiment.owners),
         "users": len(experiment.users),
+        "labelled_users": min(experiment.labelled_users, len(experiment.users)),
         "losses": without,
         "gap_closed": {name: gap(loss, name) for name in loss if name not in ("random", "best")},
         "curves": curves,
@@ -36,10 +58,11 @@ def means(rows: Iterable[Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Mean and deviation over users, by method."""
     collected = list(rows)
     names = collected[0] if collected else {}
-    return {
-        name: {"mean": float(np.mean([r[name] for r in collected])), "std": float(np.std([r[name] for r in collected]))}
-        for name in names
-    }
+    return {name: _figure([row[name] for row in collected]) for name in names}
+
+
+def _figure(losses: Sequence[float]) -> dict[str, float]:
+    return {"mean": float(np.mean(losses)), "std": float(np.std(losses)), "users": len(losses)}
 
 
 def gap(loss: Mapping[str, float], name: str) -> float:
@@ -53,13 +76,15 @@ def auto_excess(row: Mapping[str, Mapping[str, float]]) -> float:
     return row["AUTO"]["mean"] / best - 1.0
 
 
-def draw(name: str, figures: Mapping[str, Any], path: Path) -> None:
+def draw(figures: Mapping[str, Any], path: Path) -> None:
     """Curves of loss against labels, with half of the deviation over users as a band."""
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
 
+    if not figures["curves"]:
+        return
     counts = [int(count) for count in figures["curves"]]
     figure, axes = plt.subplots(figsize=(6, 4))
     for method in next(iter(figures["curves"].values())):

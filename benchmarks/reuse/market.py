@@ -7,16 +7,23 @@ import math
 from pathlib import Path
 import tempfile
 
-from benchmarks.reuse.experiment import Experiment, Owner
+import numpy as np
+
+from benchmarks.reuse.experiment import Array, Experiment, Owner
+from benchmarks.reuse.remembered import Remembered
 from learndock.account import Principal, Role
+from learndock.client.messages import search_result_from_message
+from learndock.client.result import SearchResult, strategy_for
 from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, VersionState, Visibility
-from learndock.reuse.member import Member
+from learndock.reuse.member import Inputs, Member
+from learndock.reuse.strategy import Strategy
 from learndock.rkme.specification import Specification
 from services.search.certified import Mode
 from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
+from services.search.messages import answer_to_message
 from services.search.packs import Pack
-from services.search.search import Answer, Question, search
+from services.search.search import Question, search
 from services.search.words import Words
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,6 +35,7 @@ class Market:
 
     def __init__(self, experiment: Experiment) -> None:
         self._owners = {f"{number:08d}": owner for number, owner in enumerate(experiment.owners, start=1)}
+        self._models = {learnware_id: Remembered(owner.model) for learnware_id, owner in self._owners.items()}
         # Kept as long as the market: the index maps files in it.
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
@@ -37,25 +45,43 @@ class Market:
             live.apply(change)
         self._index = live.publish()
 
-    def search(self, task: Specification, *, top_k: int) -> Answer:
-        """The answer of the search service to a specification."""
+    def search(self, task: Specification, *, top_k: int) -> SearchResult:
+        """What a client is told of a specification: the search service's answer, as its message and read again."""
         question = Question(USER, SemanticFilter(), task, top_k, 5, Mode.CERTIFIED, frozenset(), None)
-        return search(self._index, question, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
+        answer = search(
+            self._index, question, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0
+        )
+        return search_result_from_message(answer_to_message(answer))
 
-    def singles(self, answer: Answer, count: int) -> list[Member]:
+    def default(self, found: SearchResult) -> tuple[list[Member], Strategy | None]:
+        """Members and strategy that a client takes when it is told nothing."""
+        return self.members(found, None), strategy_for(found, None, labelled=False)
+
+    def members(self, found: SearchResult, strategy: Strategy | None) -> list[Member]:
+        """The learnwares that a client takes for a strategy."""
+        return [self._member(member.learnware_id, member.weight or 1.0) for member in found.members(strategy)]
+
+    def nearest(self, found: SearchResult, count: int) -> list[Member]:
         """The nearest single learnwares, equally weighted."""
-        return [self._member(single.entry.learnware_id, 1.0) for single in answer.singles[:count]]
+        return [self._member(single.learnware_id, 1.0) for single in found.singles[:count]]
 
-    def mixture(self, answer: Answer) -> list[Member]:
-        """The mixture where the answer has one, else the best single."""
-        if answer.blend is None:
-            return self.singles(answer, 1)
-        pairs = zip(answer.blend.members, answer.blend.weights, strict=True)
-        return [self._member(member.placed.entry.learnware_id, weight) for member, weight in pairs]
+    def outputs(self, rows: Inputs) -> Array:
+        """What all owners' models say of rows, [m, n, c], in the owners' order."""
+        return np.stack([np.asarray(model.predict(rows)).reshape(len(rows), -1) for model in self._models.values()])
+
+    def forget(self) -> None:
+        """Free the outputs that models keep."""
+        for model in self._models.values():
+            model.forget()
 
     def _member(self, learnware_id: str, weight: float) -> Member:
         owner = self._owners[learnware_id]
-        return Member(owner.model, owner.specification, owner.semantic, weight, learnware_id)
+        return Member(self._models[learnware_id], owner.specification, owner.semantic, weight, learnware_id)
+
+
+def owner_number(member: Member) -> int:
+    """Where the member's owner stands among the experiment's."""
+    return int(member.learnware_id) - 1
 
 
 def _learnware(learnware_id: str, owner: Owner) -> Learnware:

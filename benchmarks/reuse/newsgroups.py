@@ -20,6 +20,7 @@ from learndock.rkme.specification import Specification
 SUPERCLASSES = ("comp", "rec", "sci", "misc", "talk")
 WITHIN = {"alt": "talk", "soc": "talk"}
 LABEL_COUNTS = (10, 30, 100, 300)
+LABELLED_USERS = 10
 SHARE_OF_OWNER = 0.3
 POSTS_OF_USER = 600
 
@@ -33,7 +34,13 @@ def experiment(path: Path, *, owners: int = 50) -> Experiment:
     made = [_owner(i, owned[i % 10], texts, labels, supers, training, len(names)) for i in range(owners)]
     users = [_user(i, pair, texts, labels, supers, ~training) for i, pair in enumerate(combinations(range(5), 2))]
     return Experiment(
-        "newsgroups", f"20 newsgroups, {owners} owners of 3 superclasses, 10 users of 2", made, users, 20, LABEL_COUNTS
+        "newsgroups",
+        f"20 newsgroups, {owners} owners of 3 superclasses, 10 users of 2",
+        made,
+        users,
+        20,
+        LABEL_COUNTS,
+        LABELLED_USERS,
     )
 
 

@@ -16,6 +16,7 @@ PAST = 125
 LAGS = (1, 2, 3)
 PRICES = tuple(f"price{brand}" for brand in range(1, 12))
 LABEL_COUNTS = (10, 30, 100)
+LABELLED_USERS = 40
 
 
 def experiment(path: Path, *, stores: int, lags: bool = True) -> Experiment:
@@ -32,7 +33,7 @@ def experiment(path: Path, *, stores: int, lags: bool = True) -> Experiment:
         users.append(_user(f"store {store}", _values(later, features), later.logmove.to_numpy(), int(store)))
     name = "orange_juice" if lags else "orange_juice_no_lags"
     title = f"Orange juice, {len(owners)} stores" + ("" if lags else ", without past sales")
-    return Experiment(name, title, owners, users, 0, LABEL_COUNTS)
+    return Experiment(name, title, owners, users, 0, LABEL_COUNTS, LABELLED_USERS)
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -63,6 +63,10 @@ def reuse(
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The rows that --labels are for."),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="File to write a package to that answers like this: submit it as a learnware of its own."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Predict for the rows of a file with one learnware or several."""
@@ -76,8 +80,10 @@ def reuse(
     with connect(context) as dock:
         found: Reusable = learnware_ids or dock.search(specifying.specify(search_data or data))
         known = _labelled(labelled, labels) if labelled and labels else None
-        prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local)
+        prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local, save=save)
     _save(out, prediction.outputs)
+    if save:
+        print_line(f"The package of this reuse is {save}; learndock submit {save} enters it.")
     for fault in prediction.faults:
         say(f"{fault.learnware_id} was left out: {fault.message}", "The others answered without it.")
     if json:
@@ -94,17 +100,30 @@ def reuse(
 
 
 def _predict(
-    dock: Dock, found: Reusable, rows: np.ndarray, strategy: Strategy | None, known: Labelled | None, *, local: bool
+    dock: Dock,
+    found: Reusable,
+    rows: np.ndarray,
+    strategy: Strategy | None,
+    known: Labelled | None,
+    *,
+    local: bool,
+    save: Path | None,
 ) -> tuple[Prediction, list[str], str]:
     if local:
         with spinner("Fetching and starting the models"):
             at_home = dock.reuse(found, strategy=strategy, labelled=known, where="local")
         with at_home:
-            return at_home.answer(rows), list(at_home.learnware_ids), at_home.explanation
+            prediction = at_home.answer(rows)
+            if save:
+                at_home.save(save)
+            return prediction, list(at_home.learnware_ids), at_home.explanation
     with reuser_bar("Getting ready") as progress:
         in_dock = dock.reuse(found, strategy=strategy, labelled=known, progress=progress)
     with in_dock, spinner("Predicting"):
-        return in_dock.answer(rows), list(in_dock.learnware_ids), in_dock.reuser.explanation
+        prediction = in_dock.answer(rows)
+        if save:
+            in_dock.save(save)
+        return prediction, list(in_dock.learnware_ids), in_dock.reuser.explanation
 
 
 def _labelled(rows: Path, labels: Path) -> Labelled:

@@ -16,7 +16,7 @@ from learndock.client.dock_keeping import KeepingMethods
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
 from learndock.client.pages import Pages
-from learndock.client.result import Plan, Reusable, SearchResult, members_of, strategy_for
+from learndock.client.result import Plan, Reusable, SearchResult, members_of, presumed_for, strategy_for
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
 from learndock.client.values import Finding, PackageCheck, SearchMode, Strategy, Summary, Validation
@@ -298,13 +298,19 @@ class Dock(AccountMethods, KeepingMethods):
             The members cannot be made ready, or (local) there is no sandbox.
         """
         members = members_of(found, strategy)
-        plan = Plan(members, strategy_for(found, strategy, labelled=labelled is not None), labelled)
-        if where == "local":
+        plan = Plan(
+            members, strategy_for(found, strategy, labelled=labelled is not None), labelled, presumed_for(found)
+        )
+
+        def at_home() -> LocalReuser:
             from learndock.client.local_reuse import LocalReuser
 
             return LocalReuser.open(self._catalogue, plan, timeout=timeout)
+
+        if where == "local":
+            return at_home()
         semantic = self.get(members[0].learnware_id).semantic_specification
-        return DockReuser.create(self._reuse, plan, semantic, timeout=timeout, progress=progress)
+        return DockReuser.create(self._reuse, plan, semantic, timeout=timeout, progress=progress, at_home=at_home)
 
     # The dock itself
 

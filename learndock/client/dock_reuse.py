@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 import uuid
 
 import numpy as np
@@ -29,6 +31,9 @@ from learndock.v1 import reuse_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
 from learndock.wire import tensor_from_message, tensor_to_message
+
+if TYPE_CHECKING:
+    from learndock.client.local_reuse import LocalReuser
 
 ReuserProgress = Callable[[Reuser], None]
 """Told a reuser whenever it changes."""
@@ -57,6 +62,8 @@ class DockReuser:
         Seconds within which it must become ready.
     progress
         Told its state whenever that changes.
+    at_home
+        Makes the same reuser on this machine.
     """
 
     def __init__(
@@ -67,11 +74,13 @@ class DockReuser:
         *,
         timeout: float,
         progress: ReuserProgress,
+        at_home: Callable[[], LocalReuser],
     ) -> None:
         self._stub = stub
         self._semantic = semantic
         self._timeout = timeout
         self._progress = progress
+        self._at_home = at_home
         self.reuser = reuser
 
     @classmethod
@@ -83,6 +92,7 @@ class DockReuser:
         *,
         timeout: float,
         progress: ReuserProgress,
+        at_home: Callable[[], LocalReuser],
     ) -> DockReuser:
         """Make a reuser and wait until it can predict.
 
@@ -98,9 +108,10 @@ class DockReuser:
             members=[member_to_message(member) for member in plan.members],
             request_id=uuid.uuid4().hex,
             labelled=labelled_to_message(plan.labelled),
+            presumed=strategy_to_message(plan.presumed),
         )
         made = reuser_from_message(stub.CreateReuser(request).reuser)
-        reuser = cls(stub, made, semantic, timeout=timeout, progress=progress)
+        reuser = cls(stub, made, semantic, timeout=timeout, progress=progress, at_home=at_home)
         try:
             return reuser.fit()
         except BaseException:
@@ -177,6 +188,19 @@ class DockReuser:
             return as_probabilities(prediction.outputs)
         declared = self._semantic.output.dimension if self._semantic.output else 0
         return one_hot(prediction.outputs, max(declared, int(prediction.outputs.max()) + 1))
+
+    def save(self, path: Path, *, name: str = "", description: str = "") -> None:
+        """Write a package that answers as this reuser does; it is made anew on this machine, see `LocalReuser.save`.
+
+        Raises
+        ------
+        FailedPrecondition
+            There is no sandbox on this machine (NO_SANDBOX).
+        InvalidInput
+            The members cannot run in one sandbox (UNSUPPORTED_DEPENDENCY), or have no specification.
+        """
+        with self._at_home() as local:
+            local.save(path, name=name, description=description)
 
     def close(self) -> None:
         """Delete the reuser; doing so twice is no error."""

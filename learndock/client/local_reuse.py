@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +23,7 @@ from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Fault, Prediction, no_member_left, one_line
 from learndock.reuse.reuser import Reuser
+from learndock.reuse.saving import Describing, save
 from learndock.reuse.strategy import make_reuser
 from learndock.rkme.specification import Specification
 from learndock.sandbox.choice import choose_executor
@@ -44,13 +45,22 @@ class LocalReuser:
         The strategy over the running members.
     processes
         Sandboxes of the members.
+    packages
+        Their zip files.
     faults
         Members that could not be started.
     """
 
-    def __init__(self, estimator: Reuser, processes: Sequence[ModelProcess], faults: Sequence[Fault]) -> None:
+    def __init__(
+        self,
+        estimator: Reuser,
+        processes: Sequence[ModelProcess],
+        packages: Sequence[Path],
+        faults: Sequence[Fault],
+    ) -> None:
         self._estimator = estimator
         self._processes = processes
+        self._packages = packages
         self._faults = tuple(faults)
 
     @classmethod
@@ -74,7 +84,7 @@ class LocalReuser:
             None could be started (NO_MEMBER_LEFT).
         """
         starter = _Starter(catalogue, timeout)
-        started: list[tuple[reuse_member.Member, ModelProcess]] = []
+        started: list[_Started] = []
         faults: list[Fault] = []
         try:
             with ThreadPoolExecutor(_STARTED_AT_A_TIME) as pool:
@@ -87,12 +97,16 @@ class LocalReuser:
             if not started:
                 raise no_member_left(dict(enumerate(faults)))
             estimator = make_reuser(
-                plan.strategy, [member for member, _ in started], labelled=plan.labelled, timeout=timeout
+                plan.strategy,
+                [one.member for one in started],
+                labelled=plan.labelled,
+                presumed=plan.presumed,
+                timeout=timeout,
             )
         except BaseException:
-            _close(process for _, process in started)
+            _close(one.process for one in started)
             raise
-        return cls(estimator, [process for _, process in started], faults)
+        return cls(estimator, [one.process for one in started], [one.package for one in started], faults)
 
     @property
     def learnware_ids(self) -> tuple[str, ...]:
@@ -124,6 +138,23 @@ class LocalReuser:
             return ""
         return explain(self._estimator, self.learnware_ids, self._estimator.contributions_)
 
+    def save(self, path: Path, *, name: str = "", description: str = "") -> None:
+        """Write a package that answers as this reuser does, to be submitted like any other.
+
+        Parameters
+        ----------
+        path
+            Where to; replaced if it exists.
+        name, description
+            Free text; made of the members where empty.
+
+        Raises
+        ------
+        InvalidInput
+            The members cannot run in one sandbox (UNSUPPORTED_DEPENDENCY), or have no specification.
+        """
+        save(path, self._estimator, self._packages, Describing(name, description))
+
     def close(self) -> None:
         """End the sandboxes."""
         _close(self._processes)
@@ -138,6 +169,15 @@ class LocalReuser:
 
     def __repr__(self) -> str:
         return f"LocalReuser({type(self._estimator).__name__} of {', '.join(self.learnware_ids)})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Started:
+    """A member at work, with its sandbox and its zip file."""
+
+    member: reuse_member.Member
+    process: ModelProcess
+    package: Path
 
 
 class _Starter:
@@ -156,12 +196,14 @@ class _Starter:
             load_timeout=timeout,
         )
 
-    def start(self, member: Member) -> tuple[reuse_member.Member, ModelProcess]:
+    def start(self, member: Member) -> _Started:
         semantic = self._catalogue.get(member.learnware_id).semantic_specification
         specification = self._specification(member)
-        process = self._launcher.open(self._package(member))
+        package = self._package(member)
+        process = self._launcher.open(package)
         model = _SandboxedModel(process)
-        return reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id), process
+        running = reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id)
+        return _Started(running, process, package)
 
     def _package(self, member: Member) -> Path:
         version = self._catalogue.version(member.learnware_id, member.version)

@@ -143,11 +143,14 @@ class Plan:
         How they answer as one; None leaves the choice to the members and labels.
     labelled
         Rows to learn from, if there are any.
+    presumed
+        How they would answer without labels; None where that is not known.
     """
 
     members: tuple[Member, ...]
     strategy: Strategy | None
     labelled: Labelled | None = None
+    presumed: Strategy | None = None
 
 
 def strategy_for(found: Reusable, strategy: Strategy | None, *, labelled: bool) -> Strategy | None:
@@ -155,6 +158,13 @@ def strategy_for(found: Reusable, strategy: Strategy | None, *, labelled: bool) 
     if strategy is None and not labelled and isinstance(found, SearchResult) and not found.mixes:
         return Strategy.AVERAGE if len(found.members()) > 1 else Strategy.TOP1
     return strategy
+
+
+def presumed_for(found: Reusable) -> Strategy | None:
+    """How what was found would be reused without labels; None where no search tells."""
+    if not isinstance(found, SearchResult):
+        return None
+    return Strategy.JOB_SELECTOR if found.mixes else Strategy.AVERAGE
 
 
 def members_of(found: Reusable, strategy: Strategy | None) -> tuple[Member, ...]:

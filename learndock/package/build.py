@@ -80,6 +80,7 @@ def build_package(
     specification: Specification,
     method: Method | None = None,
     requirements: Sequence[str] | None = None,
+    required_learnware_ids: Sequence[str] = (),
 ) -> None:
     """Write a package to `path` and inspect it as a dock would.
 
@@ -99,6 +100,8 @@ def build_package(
         `predict_proba` the softmax of it.
     requirements
         Lines of `requirements.txt`; default: what the model needs, in the versions that are installed here.
+    required_learnware_ids
+        Learnwares that this one is made of.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def build_package(
     files = {
         **parts.files,
         "__init__.py": parts.source.encode(),
-        MANIFEST_NAME: _manifest(parts, semantic),
+        MANIFEST_NAME: _manifest(parts, semantic, required_learnware_ids),
         REQUIREMENTS_NAME: "".join(f"{line}\n" for line in _lines(parts, requirements)).encode(),
         SEMANTIC_NAME: semantic_json(semantic),
         _SPECIFICATION_NAME: write_reference(specification),
@@ -237,9 +240,12 @@ def _counts_from_zero(classes: NDArray[Any], dimension: int) -> bool:
     return bool(np.all((classes >= 0) & (classes < dimension) & (classes == np.floor(classes))))
 
 
-def _manifest(parts: _Parts, semantic: SemanticSpecification) -> bytes:
+def _manifest(parts: _Parts, semantic: SemanticSpecification, required_learnware_ids: Sequence[str]) -> bytes:
+    model: dict[str, object] = {"class_name": parts.class_name, "kwargs": dict(parts.kwargs)}
+    if required_learnware_ids:
+        model["required_learnware_ids"] = list(required_learnware_ids)
     document = {
-        "model": {"class_name": parts.class_name, "kwargs": dict(parts.kwargs)},
+        "model": model,
         "stat_specifications": [
             {
                 "module_path": "learnware.specification",

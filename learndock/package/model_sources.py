@@ -64,3 +64,30 @@ class Model(BaseModel):
                 outputs = torch.softmax(outputs, dim=1)
         return outputs.reshape(len(rows), *self._output_shape).numpy()
 '''
+
+REUSER = '''"""Several learnwares that answer as one; beside it are their packages and the strategies' own code."""
+
+import os
+import sys
+
+from learnware.model import BaseModel
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, FOLDER)
+
+
+class Model(BaseModel):
+    """Rows of numbers, or texts where `input_shape` is None, to probabilities or values."""
+
+    def __init__(self, input_shape, output_shape, members):
+        super().__init__(
+            input_shape=None if input_shape is None else tuple(input_shape), output_shape=tuple(output_shape)
+        )
+        self._is_text = input_shape is None
+        from learndock.reuse.saved import load
+
+        self._reuser = load(FOLDER, members)
+
+    def predict(self, X):
+        return self._reuser.predict(list(X) if self._is_text else X)
+'''

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,17 @@ from learndock.reuse.combining import Combiner, Routed, WeightedMean
 from learndock.reuse.gathering import Matrix, Outputs
 from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.learning import Fitter, Shares
+from learndock.reuse.member import Member
 from learndock.reuse.routing import Router
 
 # A candidate that would count for less is left out.
 LEAST_SHARE = 0.05
 _SMALLEST = 1e-12
-# Before any label is seen, the means of several members are likelier than the rest to be right.
-_BELIEFS = {"AVERAGE": 30.0, "STACKING": 10.0}
-_SHARPNESS = 1 / 8
+# Before any label is seen, what would be done without labels is likelier than the rest to be right.
+_BELIEF, _BELIEF_IN_STACKING = 30.0, 10.0
+_SHARPNESS = 1 / 16
+# How many rows that belief counts for beside the labelled ones, once candidates are combined.
+_BELIEF_ROWS = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,15 @@ def held_out(
 class AutoReuser(LabelledReuser):
     """Chooses among all strategies, and models of the labelled rows alone, by cross-validation.
 
+    Parameters
+    ----------
+    members
+        1 or more, the most important first.
+    timeout
+        Seconds that each member has for one batch; None for no limit.
+    presumed
+        The strategy that the members would be reused by without labels: what is believed before any is seen.
+
     Attributes
     ----------
     choice_
@@ -71,12 +83,16 @@ class AutoReuser(LabelledReuser):
         That of the choice.
     """
 
+    def __init__(self, members: Sequence[Member], *, timeout: float | None = None, presumed: str = "AVERAGE") -> None:
+        super().__init__(members, timeout=timeout)
+        self.presumed = presumed
+
     def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
         fitters = self._candidates(features)
         said = held_out(fitters, outputs, features, truth, self.shares_)
         self.expected_errors_ = {name: _error(answer, truth, outputs) for name, answer in said.items()}
         values = np.stack(list(said.values()))
-        belief = np.array([_BELIEFS.get(name, 1.0) for name in said])
+        belief = np.array([self._belief(name) for name in said])
         shares = blend(values, truth, belief)
         self.expected_error_ = _error(np.tensordot(shares, values, axes=1), truth, outputs)
         used = [(name, share) for name, share in zip(said, shares, strict=True) if share > 0]
@@ -84,6 +100,15 @@ class AutoReuser(LabelledReuser):
         self.choice_ = tuple(name for name, _ in used)
         fitted = tuple(fitters[name](outputs, features, truth, self.shares_) for name in self.choice_)
         return Blended(fitted, np.array([share for _, share in used]))
+
+    def _belief(self, name: str) -> float:
+        """How much likelier a candidate is than others before any label is seen.
+
+        Weights by labels are near the members' shares where these are few, so they go with the mean of all.
+        """
+        if name == self.presumed:
+            return _BELIEF
+        return _BELIEF_IN_STACKING if (name, self.presumed) == ("STACKING", "AVERAGE") else 1.0
 
     def _candidates(self, features: Matrix) -> dict[str, Fitter]:
         fixed: dict[str, Fitter] = {
@@ -113,7 +138,7 @@ class AutoReuser(LabelledReuser):
 def blend(values: NDArray[np.float64], truth: Matrix, belief: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shares of candidates with held-out answers [k, n, c], float64 [k], summing to 1.
 
-    First pseudo-Bayesian weights b_i e_i^(-n/8), e_i being mean squared errors and b the belief before any label: the
+    First pseudo-Bayesian weights b_i e_i^(-n/16), e_i being mean squared errors and b the belief before any label: the
     exponent n/2 of independent normal errors decides too sharply, as held-out errors of one task go together. Then the
     convex combination of least squared error with these as prior, and nothing below `LEAST_SHARE`. Few labels so
     decide softly, many sharply.
@@ -125,7 +150,7 @@ def blend(values: NDArray[np.float64], truth: Matrix, belief: NDArray[np.float64
     least = _SMALLEST * max(1.0, float(errors.max()))
     evidence = np.log(belief) - len(truth) * _SHARPNESS * np.log(np.maximum(errors, least))
     prior = np.exp(evidence - evidence.max())
-    shares = learning.convex_weights(values, truth, prior / prior.sum())
+    shares = learning.stacked(values, truth, prior / prior.sum(), _BELIEF_ROWS)
     shares = np.where(shares >= LEAST_SHARE, shares, 0.0)
     return np.asarray(shares / shares.sum())
 

@@ -29,11 +29,12 @@ PRIOR_ROWS = (30.0, 100.0, 1000.0)
 _RIDGES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 _TREES = 100
 _MOST_EXACT = 10
-_FOLDS = 10
+# Many labels tell as much in half as many folds.
+_FOLDS, _FOLDS_OF_MANY, _MANY = 10, 5, 200
 
 
 def folds(count: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Training and held-out rows of a cross-validation of at most ten folds, every row held out once.
+    """Training and held-out rows of a cross-validation of at most ten folds, five of many rows; each is held out once.
 
     A single row stands for both.
     """
@@ -41,7 +42,7 @@ def folds(count: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         yield np.zeros(1, dtype=np.intp), np.zeros(1, dtype=np.intp)
         return
     order = np.random.default_rng(0).permutation(count)
-    for part in np.array_split(order, min(_FOLDS, count)):
+    for part in np.array_split(order, min(_FOLDS if count <= _MANY else _FOLDS_OF_MANY, count)):
         yield np.setdiff1d(order, part), part
 
 
@@ -57,18 +58,19 @@ def stacking(outputs: Outputs, features: Matrix, truth: Matrix, shares: Shares) 
 def convex_weights(values: NDArray[np.float64], truth: Matrix, prior: Shares) -> Shares:
     """Weights of predictions [m, n, c], see `stacking`."""
     best = min(PRIOR_ROWS, key=lambda rows: (_convex_error(values, truth, prior, rows), -rows))
-    return _stacked(values, truth, prior, best)
+    return stacked(values, truth, prior, best)
 
 
 def _convex_error(values: NDArray[np.float64], truth: Matrix, prior: Shares, prior_rows: float) -> float:
     error = 0.0
     for train, held in folds(len(truth)):
-        weights = _stacked(values[:, train], truth[train], prior, prior_rows)
+        weights = stacked(values[:, train], truth[train], prior, prior_rows)
         error += float(((truth[held] - np.tensordot(weights, values[:, held], axes=1)) ** 2).sum())
     return error
 
 
-def _stacked(values: NDArray[np.float64], truth: Matrix, prior: Shares, prior_rows: float) -> Shares:
+def stacked(values: NDArray[np.float64], truth: Matrix, prior: Shares, prior_rows: float) -> Shares:
+    """Weights of predictions [m, n, c] drawn to a prior that counts for so many rows, see `stacking`."""
     flat, wanted = values.reshape(len(values), -1), truth.reshape(-1)
     centre = prior @ flat
     # Shifting all by the prior's answer changes nothing on the simplex, and keeps the numbers small.

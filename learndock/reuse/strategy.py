@@ -77,6 +77,7 @@ def make_reuser(
     members: Sequence[Member],
     *,
     labelled: Labelled | None = None,
+    presumed: Strategy | None = None,
     timeout: float | None = None,
     seed: int = 0,
 ) -> Reuser:
@@ -90,6 +91,8 @@ def make_reuser(
         Who answers, the most important first. Their inputs are those of the first member, see `columns.aligned`.
     labelled
         Rows to fit on, where the strategy learns from them.
+    presumed
+        How they would answer without labels, which AUTO believes in while these are few; None for AVERAGE.
     timeout
         Seconds that each member has for one batch; None for no limit.
     seed
@@ -102,6 +105,7 @@ def make_reuser(
     Unavailable
         No member could answer the labelled rows (NO_MEMBER_LEFT).
     """
+    from learndock.reuse.auto import AutoReuser
     from learndock.reuse.catalogue import ESTIMATORS  # here: callers of the dock name strategies without scikit-learn
     from learndock.reuse.job_selector import JobSelectorReuser
 
@@ -110,7 +114,10 @@ def make_reuser(
     members = aligned(members)
     if strategy is Strategy.JOB_SELECTOR:
         return JobSelectorReuser(members, timeout=timeout, seed=seed).fit()
-    reuser = ESTIMATORS[strategy](members, timeout=timeout)
+    if strategy is Strategy.AUTO:
+        reuser: Reuser = AutoReuser(members, timeout=timeout, presumed=presumed or Strategy.AVERAGE)
+    else:
+        reuser = ESTIMATORS[strategy](members, timeout=timeout)
     return reuser.fit(labelled.inputs, labelled.truth) if strategy.needs_labels and labelled else reuser.fit()
 
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from learndock.v1 import types_pb2 as learndock_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n learndock/v1/reuse_service.proto\x12\x0clearndock.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18learndock/v1/types.proto\"E\n\x0cReuserMember\x12\x14\n\x0clearnware_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"4\n\x0bMemberFault\x12\x14\n\x0clearnware_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x8e\x01\n\x0cLabelledRows\x12$\n\x04rows\x18\x01 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x02 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x12$\n\x06labels\x18\x03 \x01(\x0b\x32\x14.learndock.v1.TensorB\x08\n\x06inputs\"\xc5\x03\n\x06Reuser\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12(\n\x08strategy\x18\x02 \x01(\x0e\x32\x16.learndock.v1.Strategy\x12+\n\x07members\x18\x03 \x03(\x0b\x32\x1a.learndock.v1.ReuserMember\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.learndock.v1.ReuserState\x12\r\n\x05phase\x18\x05 \x01(\t\x12\x0f\n\x07percent\x18\x06 \x01(\r\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12)\n\x06\x66\x61ults\x18\x08 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x0e\x65xpected_error\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x65xplanation\x18\x0c \x01(\t\x12\x15\n\rcontributions\x18\r \x03(\x01\x12\x0e\n\x06\x61sleep\x18\x0e \x01(\x08\x42\x11\n\x0f_expected_error\"\xae\x01\n\x13\x43reateReuserRequest\x12(\n\x08strategy\x18\x01 \x01(\x0e\x32\x16.learndock.v1.Strategy\x12+\n\x07members\x18\x02 \x03(\x0b\x32\x1a.learndock.v1.ReuserMember\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12,\n\x08labelled\x18\x04 \x01(\x0b\x32\x1a.learndock.v1.LabelledRows\"<\n\x14\x43reateReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\"%\n\x10GetReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\"9\n\x11GetReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\";\n\x12ListReusersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListReusersResponse\x12%\n\x07reusers\x18\x01 \x03(\x0b\x32\x14.learndock.v1.Reuser\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x44\x65leteReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteReuserResponse\"\'\n\x12WatchReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\";\n\x13WatchReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\"}\n\x0ePredictRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x42\x08\n\x06inputs\"\xc8\x01\n\x0fPredictResponse\x12%\n\x07outputs\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12*\n\x0cmember_index\x18\x02 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12)\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12%\n\x07outside\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"\x83\x01\n\x14PredictStreamRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x42\x08\n\x06inputs\"\xce\x01\n\x15PredictStreamResponse\x12%\n\x07outputs\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12*\n\x0cmember_index\x18\x02 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12)\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12%\n\x07outside\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor*\xcf\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x11\n\rSTRATEGY_TOP1\x10\x01\x12\x14\n\x10STRATEGY_AVERAGE\x10\x02\x12\x19\n\x15STRATEGY_JOB_SELECTOR\x10\x03\x12\x1d\n\x19STRATEGY_ENSEMBLE_PRUNING\x10\x04\x12\x1c\n\x18STRATEGY_FEATURE_AUGMENT\x10\x05\x12\x15\n\x11STRATEGY_STACKING\x10\x06\x12\x11\n\rSTRATEGY_AUTO\x10\x07*x\n\x0bReuserState\x12\x1c\n\x18REUSER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16REUSER_STATE_PREPARING\x10\x01\x12\x16\n\x12REUSER_STATE_READY\x10\x02\x12\x17\n\x13REUSER_STATE_FAILED\x10\x03\x32\xa4\x05\n\x0cReuseService\x12\x61\n\x0c\x43reateReuser\x12!.learndock.v1.CreateReuserRequest\x1a\".learndock.v1.CreateReuserResponse\"\n\xaa\xbb\x18\x06\x08\x02\x10\x03\x18\x01\x12V\n\tGetReuser\x12\x1e.learndock.v1.GetReuserRequest\x1a\x1f.learndock.v1.GetReuserResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x12\\\n\x0bListReusers\x12 .learndock.v1.ListReusersRequest\x1a!.learndock.v1.ListReusersResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x12\x61\n\x0c\x44\x65leteReuser\x12!.learndock.v1.DeleteReuserRequest\x1a\".learndock.v1.DeleteReuserResponse\"\n\xaa\xbb\x18\x06\x08\x02\x10\x03\x18\x01\x12^\n\x0bWatchReuser\x12 .learndock.v1.WatchReuserRequest\x1a!.learndock.v1.WatchReuserResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x30\x01\x12P\n\x07Predict\x12\x1c.learndock.v1.PredictRequest\x1a\x1d.learndock.v1.PredictResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x03\x12\x66\n\rPredictStream\x12\".learndock.v1.PredictStreamRequest\x1a#.learndock.v1.PredictStreamResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x03(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n learndock/v1/reuse_service.proto\x12\x0clearndock.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18learndock/v1/types.proto\"E\n\x0cReuserMember\x12\x14\n\x0clearnware_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"4\n\x0bMemberFault\x12\x14\n\x0clearnware_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x8e\x01\n\x0cLabelledRows\x12$\n\x04rows\x18\x01 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x02 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x12$\n\x06labels\x18\x03 \x01(\x0b\x32\x14.learndock.v1.TensorB\x08\n\x06inputs\"\xc5\x03\n\x06Reuser\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12(\n\x08strategy\x18\x02 \x01(\x0e\x32\x16.learndock.v1.Strategy\x12+\n\x07members\x18\x03 \x03(\x0b\x32\x1a.learndock.v1.ReuserMember\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.learndock.v1.ReuserState\x12\r\n\x05phase\x18\x05 \x01(\t\x12\x0f\n\x07percent\x18\x06 \x01(\r\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12)\n\x06\x66\x61ults\x18\x08 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x0e\x65xpected_error\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x65xplanation\x18\x0c \x01(\t\x12\x15\n\rcontributions\x18\r \x03(\x01\x12\x0e\n\x06\x61sleep\x18\x0e \x01(\x08\x42\x11\n\x0f_expected_error\"\xd8\x01\n\x13\x43reateReuserRequest\x12(\n\x08strategy\x18\x01 \x01(\x0e\x32\x16.learndock.v1.Strategy\x12+\n\x07members\x18\x02 \x03(\x0b\x32\x1a.learndock.v1.ReuserMember\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12,\n\x08labelled\x18\x04 \x01(\x0b\x32\x1a.learndock.v1.LabelledRows\x12(\n\x08presumed\x18\x05 \x01(\x0e\x32\x16.learndock.v1.Strategy\"<\n\x14\x43reateReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\"%\n\x10GetReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\"9\n\x11GetReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\";\n\x12ListReusersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListReusersResponse\x12%\n\x07reusers\x18\x01 \x03(\x0b\x32\x14.learndock.v1.Reuser\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x44\x65leteReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteReuserResponse\"\'\n\x12WatchReuserRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\";\n\x13WatchReuserResponse\x12$\n\x06reuser\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Reuser\"}\n\x0ePredictRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x42\x08\n\x06inputs\"\xc8\x01\n\x0fPredictResponse\x12%\n\x07outputs\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12*\n\x0cmember_index\x18\x02 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12)\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12%\n\x07outside\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor\"\x83\x01\n\x14PredictStreamRequest\x12\x11\n\treuser_id\x18\x01 \x01(\t\x12$\n\x04rows\x18\x02 \x01(\x0b\x32\x14.learndock.v1.TensorH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.learndock.v1.TextBatchH\x00\x42\x08\n\x06inputs\"\xce\x01\n\x15PredictStreamResponse\x12%\n\x07outputs\x18\x01 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12*\n\x0cmember_index\x18\x02 \x01(\x0b\x32\x14.learndock.v1.Tensor\x12\x10\n\x08\x64\x65graded\x18\x03 \x01(\x08\x12)\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x19.learndock.v1.MemberFault\x12%\n\x07outside\x18\x05 \x01(\x0b\x32\x14.learndock.v1.Tensor*\xcf\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x11\n\rSTRATEGY_TOP1\x10\x01\x12\x14\n\x10STRATEGY_AVERAGE\x10\x02\x12\x19\n\x15STRATEGY_JOB_SELECTOR\x10\x03\x12\x1d\n\x19STRATEGY_ENSEMBLE_PRUNING\x10\x04\x12\x1c\n\x18STRATEGY_FEATURE_AUGMENT\x10\x05\x12\x15\n\x11STRATEGY_STACKING\x10\x06\x12\x11\n\rSTRATEGY_AUTO\x10\x07*x\n\x0bReuserState\x12\x1c\n\x18REUSER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16REUSER_STATE_PREPARING\x10\x01\x12\x16\n\x12REUSER_STATE_READY\x10\x02\x12\x17\n\x13REUSER_STATE_FAILED\x10\x03\x32\xa4\x05\n\x0cReuseService\x12\x61\n\x0c\x43reateReuser\x12!.learndock.v1.CreateReuserRequest\x1a\".learndock.v1.CreateReuserResponse\"\n\xaa\xbb\x18\x06\x08\x02\x10\x03\x18\x01\x12V\n\tGetReuser\x12\x1e.learndock.v1.GetReuserRequest\x1a\x1f.learndock.v1.GetReuserResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x12\\\n\x0bListReusers\x12 .learndock.v1.ListReusersRequest\x1a!.learndock.v1.ListReusersResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x12\x61\n\x0c\x44\x65leteReuser\x12!.learndock.v1.DeleteReuserRequest\x1a\".learndock.v1.DeleteReuserResponse\"\n\xaa\xbb\x18\x06\x08\x02\x10\x03\x18\x01\x12^\n\x0bWatchReuser\x12 .learndock.v1.WatchReuserRequest\x1a!.learndock.v1.WatchReuserResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x01\x30\x01\x12P\n\x07Predict\x12\x1c.learndock.v1.PredictRequest\x1a\x1d.learndock.v1.PredictResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x03\x12\x66\n\rPredictStream\x12\".learndock.v1.PredictStreamRequest\x1a#.learndock.v1.PredictStreamResponse\"\x08\xaa\xbb\x18\x04\x08\x02\x10\x03(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,10 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REUSESERVICE'].methods_by_name['Predict']._serialized_options = b'\252\273\030\004\010\002\020\003'
   _globals['_REUSESERVICE'].methods_by_name['PredictStream']._loaded_options = None
   _globals['_REUSESERVICE'].methods_by_name['PredictStream']._serialized_options = b'\252\273\030\004\010\002\020\003'
-  _globals['_STRATEGY']._serialized_start=2162
-  _globals['_STRATEGY']._serialized_end=2369
-  _globals['_REUSERSTATE']._serialized_start=2371
-  _globals['_REUSERSTATE']._serialized_end=2491
+  _globals['_STRATEGY']._serialized_start=2204
+  _globals['_STRATEGY']._serialized_end=2411
+  _globals['_REUSERSTATE']._serialized_start=2413
+  _globals['_REUSERSTATE']._serialized_end=2533
   _globals['_REUSERMEMBER']._serialized_start=109
   _globals['_REUSERMEMBER']._serialized_end=178
   _globals['_MEMBERFAULT']._serialized_start=180
@@ -60,33 +60,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REUSER']._serialized_start=380
   _globals['_REUSER']._serialized_end=833
   _globals['_CREATEREUSERREQUEST']._serialized_start=836
-  _globals['_CREATEREUSERREQUEST']._serialized_end=1010
-  _globals['_CREATEREUSERRESPONSE']._serialized_start=1012
-  _globals['_CREATEREUSERRESPONSE']._serialized_end=1072
-  _globals['_GETREUSERREQUEST']._serialized_start=1074
-  _globals['_GETREUSERREQUEST']._serialized_end=1111
-  _globals['_GETREUSERRESPONSE']._serialized_start=1113
-  _globals['_GETREUSERRESPONSE']._serialized_end=1170
-  _globals['_LISTREUSERSREQUEST']._serialized_start=1172
-  _globals['_LISTREUSERSREQUEST']._serialized_end=1231
-  _globals['_LISTREUSERSRESPONSE']._serialized_start=1233
-  _globals['_LISTREUSERSRESPONSE']._serialized_end=1318
-  _globals['_DELETEREUSERREQUEST']._serialized_start=1320
-  _globals['_DELETEREUSERREQUEST']._serialized_end=1360
-  _globals['_DELETEREUSERRESPONSE']._serialized_start=1362
-  _globals['_DELETEREUSERRESPONSE']._serialized_end=1384
-  _globals['_WATCHREUSERREQUEST']._serialized_start=1386
-  _globals['_WATCHREUSERREQUEST']._serialized_end=1425
-  _globals['_WATCHREUSERRESPONSE']._serialized_start=1427
-  _globals['_WATCHREUSERRESPONSE']._serialized_end=1486
-  _globals['_PREDICTREQUEST']._serialized_start=1488
-  _globals['_PREDICTREQUEST']._serialized_end=1613
-  _globals['_PREDICTRESPONSE']._serialized_start=1616
-  _globals['_PREDICTRESPONSE']._serialized_end=1816
-  _globals['_PREDICTSTREAMREQUEST']._serialized_start=1819
-  _globals['_PREDICTSTREAMREQUEST']._serialized_end=1950
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=1953
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=2159
-  _globals['_REUSESERVICE']._serialized_start=2494
-  _globals['_REUSESERVICE']._serialized_end=3170
+  _globals['_CREATEREUSERREQUEST']._serialized_end=1052
+  _globals['_CREATEREUSERRESPONSE']._serialized_start=1054
+  _globals['_CREATEREUSERRESPONSE']._serialized_end=1114
+  _globals['_GETREUSERREQUEST']._serialized_start=1116
+  _globals['_GETREUSERREQUEST']._serialized_end=1153
+  _globals['_GETREUSERRESPONSE']._serialized_start=1155
+  _globals['_GETREUSERRESPONSE']._serialized_end=1212
+  _globals['_LISTREUSERSREQUEST']._serialized_start=1214
+  _globals['_LISTREUSERSREQUEST']._serialized_end=1273
+  _globals['_LISTREUSERSRESPONSE']._serialized_start=1275
+  _globals['_LISTREUSERSRESPONSE']._serialized_end=1360
+  _globals['_DELETEREUSERREQUEST']._serialized_start=1362
+  _globals['_DELETEREUSERREQUEST']._serialized_end=1402
+  _globals['_DELETEREUSERRESPONSE']._serialized_start=1404
+  _globals['_DELETEREUSERRESPONSE']._serialized_end=1426
+  _globals['_WATCHREUSERREQUEST']._serialized_start=1428
+  _globals['_WATCHREUSERREQUEST']._serialized_end=1467
+  _globals['_WATCHREUSERRESPONSE']._serialized_start=1469
+  _globals['_WATCHREUSERRESPONSE']._serialized_end=1528
+  _globals['_PREDICTREQUEST']._serialized_start=1530
+  _globals['_PREDICTREQUEST']._serialized_end=1655
+  _globals['_PREDICTRESPONSE']._serialized_start=1658
+  _globals['_PREDICTRESPONSE']._serialized_end=1858
+  _globals['_PREDICTSTREAMREQUEST']._serialized_start=1861
+  _globals['_PREDICTSTREAMREQUEST']._serialized_end=1992
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=1995
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=2201
+  _globals['_REUSESERVICE']._serialized_start=2536
+  _globals['_REUSESERVICE']._serialized_end=3212
 # @@protoc_insertion_point(module_scope)

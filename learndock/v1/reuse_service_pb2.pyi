@@ -283,10 +283,13 @@ class CreateReuserRequest(_message.Message):
     MEMBERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     LABELLED_FIELD_NUMBER: _builtins.int
+    PRESUMED_FIELD_NUMBER: _builtins.int
     strategy: Global___Strategy.ValueType
     """Strategy; unspecified lets the dock choose."""
     request_id: _builtins.str
     """Repeating a request with the same id (at most 64 characters) has one effect."""
+    presumed: Global___Strategy.ValueType
+    """How the members would be reused without labels, which AUTO believes in while labels are few: JOB_SELECTOR for a mixture, AVERAGE for learnwares that are alike. Default: AVERAGE. Not used by other strategies."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReuserMember]:
         """1 to 16 members, all of one task and input space."""
@@ -302,10 +305,11 @@ class CreateReuserRequest(_message.Message):
         members: _abc.Iterable[Global___ReuserMember] | None = ...,
         request_id: _builtins.str = ...,
         labelled: Global___LabelledRows | None = ...,
+        presumed: Global___Strategy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "members", b"members", "request_id", b"request_id", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "members", b"members", "presumed", b"presumed", "request_id", b"request_id", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,11 +43,12 @@ class Creation:
         labelled = read_labelled(request.labelled) if request.HasField("labelled") else None
         has_labels = labelled is not None
         strategy = strategy_from_message(request.strategy) or strategies.choose(members, labelled=has_labels)
+        presumed = strategy_from_message(request.presumed)
         strategies.check(strategy, members, labelled=has_labels)
         with self._database.write() as session:
 
             def make() -> pb.CreateReuserResponse:
-                record = self._reusers.insert(session, principal.user_id, strategy, members, labelled)
+                record = self._reusers.insert(session, principal.user_id, strategy, members, labelled, presumed)
                 return pb.CreateReuserResponse(reuser=record_to_message(record))
 
             response = once(

@@ -101,7 +101,11 @@ class LiveReusers:
         positions = tuple(sorted(models))
         members = [_member(record.members[position], models[position]) for position in positions]
         estimator = make_reuser(
-            record.strategy, members, labelled=record.labelled, timeout=self._models.predict_seconds
+            record.strategy,
+            members,
+            labelled=record.labelled,
+            presumed=record.presumed,
+            timeout=self._models.predict_seconds,
         )
         made = LiveReuser(estimator, tuple(models[position] for position in positions), positions)
         with self._lock:

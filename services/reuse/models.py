@@ -31,6 +31,7 @@ class ReuserRow(Table):
     create_time: Mapped[datetime] = mapped_column(UtcDateTime)
     expire_time: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     labelled: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    presumed: Mapped[str] = mapped_column(String(16), default="")
     expected_error: Mapped[float | None] = mapped_column(Float)
     explanation: Mapped[str] = mapped_column(Text, default="")
     contributions: Mapped[list[float]] = mapped_column(JSON, default=list)

@@ -88,6 +88,8 @@ class ReuserRecord:
         When it was made, and when it is forgotten if not used.
     labelled
         Rows that its strategy learns from; None where there are none.
+    presumed
+        How its members would be reused without labels; None where the caller did not tell.
     learnt
         What came of them, once it is READY.
     asleep
@@ -106,6 +108,7 @@ class ReuserRecord:
     create_time: datetime
     expire_time: datetime
     labelled: Labelled | None = None
+    presumed: Strategy | None = None
     learnt: Learnt = NOTHING_LEARNT
     asleep: bool = False
 

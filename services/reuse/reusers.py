@@ -70,6 +70,7 @@ class Reusers:
         strategy: Strategy,
         members: Sequence[MemberRecord],
         labelled: Labelled | None,
+        presumed: Strategy | None,
     ) -> ReuserRecord:
         """Enter a new reuser, PREPARING.
 
@@ -93,6 +94,7 @@ class Reusers:
             create_time=created,
             expire_time=created + timedelta(seconds=self._quota.idle_seconds),
             labelled=labelled,
+            presumed=presumed,
         )
         store.add(session, record)
         return record

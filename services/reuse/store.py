@@ -37,6 +37,7 @@ def add(session: Session, record: ReuserRecord) -> None:
             create_time=record.create_time,
             expire_time=record.expire_time,
             labelled=labelled_to_message(record.labelled).SerializeToString() if record.labelled else b"",
+            presumed=record.presumed.value if record.presumed else "",
             members=[_member_row(position, member) for position, member in enumerate(record.members)],
         )
     )
@@ -136,6 +137,7 @@ def _record(row: ReuserRow) -> ReuserRecord:
         create_time=row.create_time,
         expire_time=row.expire_time,
         labelled=read_labelled(pb.LabelledRows.FromString(row.labelled)) if row.labelled else None,
+        presumed=Strategy(row.presumed) if row.presumed else None,
         learnt=Learnt(row.explanation, tuple(row.contributions), row.expected_error),
     )
 
