@@ -22,6 +22,18 @@ tell sizes, not as a comparison on the same rows.
 | text, 20 newsgroups, 50 / 10 | .507 | .859 | .846 | .845 | .862 |
 """
 
+REFERENCE = """\
+## The reference beside ours
+
+Rows that begin with `reference` are the reference engine's own search and reusers, run in an environment of its own
+over the same models, on specifications in its format that hold the same atoms: `reference_top1` and
+`reference_average` take what its search found (its mixture where it offers one), `reference_average_our_members`
+averages the members that our default asks, `reference_job_selector` is run for the first users only, because it herds
+and boosts for minutes each, and not on texts, for which it would fetch a sentence model. Its ensemble pruning needs
+`geatpy`, which is built for no current Python, and its feature augmentation fails with current scikit-learn; neither
+can be run here.
+"""
+
 FAILURES = """\
 ## Where it fails
 
@@ -39,6 +51,7 @@ def page(result: Mapping[str, Any]) -> str:
         " to predict, without labels and with some. *Gap closed* is (random - method) / (random - best): 1 is the best"
         " single learnware in the market, which nobody can know beforehand; above 1 several together are better.\n",
         *(line for name, figures in result["datasets"].items() for line in _experiment(name, figures)),
+        REFERENCE,
         PUBLISHED,
         FAILURES,
     ]

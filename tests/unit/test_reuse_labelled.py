@@ -86,7 +86,7 @@ class TestStacking:
         rng = np.random.default_rng(3)
         values, truth = rng.normal(size=(2, 30, 1)), rng.normal(size=(30, 1))
         prior, strength = np.array([0.3, 0.7]), 10.0
-        found = learning._stacked(values, truth, prior, strength)
+        found = learning.stacked(values, truth, prior, strength)
         shifted = values - np.tensordot(prior, values, axes=1)
         unit = float((shifted**2).sum()) / (2 * 30)
 
