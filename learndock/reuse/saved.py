@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 import pickle
 import sys
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def with_model(member: Member, model: Predictor) -> Member:
     return Member(inner, member.specification, member.semantic, member.weight, member.learnware_id)
 
 
-def load(folder: str, entries: Sequence[Mapping[str, object]]) -> SavedReuser:
+def load(folder: str, entries: Sequence[Mapping[str, Any]]) -> SavedReuser:
     """The reuser in an extracted package, its members' models loaded.
 
     Parameters
@@ -64,7 +65,7 @@ class SavedReuser:
         return np.asarray(self._reuser.predict(X), dtype=np.float64).reshape(len(X), -1)
 
 
-def _model(folder: Path, number: int, entry: Mapping[str, object]) -> Predictor:
+def _model(folder: Path, number: int, entry: Mapping[str, Any]) -> Predictor:
     """A member's model, made of its own folder, its module under a name of its own."""
     name = f"member_{number}"
     path = folder / str(entry["module_path"])
@@ -77,6 +78,5 @@ def _model(folder: Path, number: int, entry: Mapping[str, object]) -> Predictor:
     model_class = getattr(module, str(entry["class_name"]))
     # Pickles that were made in a script name their class in the main module.
     setattr(sys.modules["__main__"], str(entry["class_name"]), model_class)
-    kwargs = entry["kwargs"]
-    model: Predictor = model_class(**kwargs)
+    model: Predictor = model_class(**entry["kwargs"])
     return model

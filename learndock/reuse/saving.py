@@ -11,7 +11,6 @@ import numpy as np
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import learndock
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.package.archive import PackageArchive
@@ -137,7 +136,7 @@ def _pickled(reuser: Reuser) -> bytes:
 
 def _code() -> Iterator[tuple[str, bytes]]:
     """Source files of the strategies, by their place in the package."""
-    root = Path(learndock.__file__).parent
+    root = Path(__file__).parents[1]
     for pattern in _CODE:
         for file in sorted(root.glob(pattern)):
             name = file.relative_to(root).as_posix()
