@@ -12,6 +12,7 @@ from learndock.cli.output import emit_json, print_facts, print_line, print_table
 from learndock.cli.progress import transfer_bar
 from learndock.cli.validation import wait
 from learndock.learnware import Learnware, Visibility
+from learndock.package.confined import inspect_confined
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +38,13 @@ def submit(
     json: Json = False,
 ) -> None:
     """Submit a package; after a break, run it again and it goes on where it ended."""
+    described = read_semantic(semantic, package)
+    inspect_confined(package, described)  # before a byte is sent: whatever can be known without running it
     with connect(context) as dock:
         with transfer_bar(f"Sending {package.name}") as progress:
             learnware = dock.submit(
                 package,
-                semantic=read_semantic(semantic, package),
+                semantic=described,
                 visibility=Visibility.PRIVATE if private else Visibility.PUBLIC,
                 learnware_id=version_of or None,
                 progress=progress,

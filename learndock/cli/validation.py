@@ -12,6 +12,7 @@ from learndock.cli.output import emit_json, print_line, print_table
 from learndock.cli.progress import spinner, validation_bar
 from learndock.client.dock import Dock
 from learndock.client.values import PackageCheck, Validation, ValidationReport
+from learndock.extras import module_of
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +21,22 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: learndock validation 00000001 --log")(validation)
 
 
-def check(context: typer.Context, package: Package, *, semantic: SemanticFile = None, json: Json = False) -> None:
-    """Have a package checked as validation would, publishing nothing."""
-    with connect(context) as dock, spinner(f"Checking {package.name}"):
-        outcome = dock.check(package, semantic=read_semantic(semantic, package))
+def check(
+    context: typer.Context,
+    package: Package,
+    *,
+    semantic: SemanticFile = None,
+    in_dock: Annotated[bool, typer.Option("--in-dock", help="Have the dock check it; it is sent along.")] = False,
+    json: Json = False,
+) -> None:
+    """Check a package as validation would, in a sandbox on this machine; nothing is published."""
+    described = read_semantic(semantic, package)
+    with spinner(f"Checking {package.name}"):
+        if in_dock:
+            with connect(context) as dock:
+                outcome = dock.check(package, semantic=described)
+        else:
+            outcome = module_of("sandbox", "learndock.client.local_check").check_package(package, described)
     if json:
         emit_json(outcome)
     else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from learndock.calls import ResponseStream
 from learndock.errors import DataLoss, NotFound, Reason
+from learndock.examination.report import Report
 from learndock.learnware import Learnware, LearnwareVersion, VersionState
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
@@ -23,7 +24,6 @@ from learndock.wire import (
     version_state_to_message,
 )
 from services.validator.record import Lease, Subject
-from services.validator.report import Report
 
 _DOWNLOAD_SECONDS = 1800.0
 # Outputs are a help for ranking; a message must hold them.

@@ -9,10 +9,10 @@ import tempfile
 import threading
 
 from learndock.errors import InvalidInput, Reason, ResourceExhausted
+from learndock.examination.examination import Examination, Findings
+from learndock.examination.report import Report
 from learndock.learnware import SemanticSpecification
 from learndock.serving import caller
-from services.validator.examination import Examination, Findings
-from services.validator.report import Report
 from services.validator.sandboxes import Sandboxes
 
 

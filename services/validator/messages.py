@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from learndock.errors import InvalidInput, Reason
+from learndock.examination.examination import Findings
+from learndock.examination.report import Report
 from learndock.learnware import SemanticSpecification
 from learndock.v1 import validator_service_pb2 as pb
 from learndock.wire import (
@@ -15,9 +17,7 @@ from learndock.wire import (
     semantic_from_message,
     time_to_message,
 )
-from services.validator.examination import Findings
 from services.validator.record import Validation, ValidationState
-from services.validator.report import Report
 
 
 def state_from_message(number: pb.ValidationState.ValueType) -> ValidationState | None:

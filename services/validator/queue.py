@@ -11,12 +11,12 @@ from sqlalchemy import ScalarSelect, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from learndock.errors import Aborted, Reason
+from learndock.examination.report import Report
 from learndock.sandbox.owner import is_dead
 from learndock.serving.sql import now
 from services.validator import store
 from services.validator.models import ValidationRow
 from services.validator.record import Lease, Subject, Validation, ValidationState
-from services.validator.report import Report
 
 _GIVING_UP = "giving_up"
 _FIRST, _AGAIN = 0, 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from learndock.examination.report import Report
 from learndock.learnware import SemanticSpecification
-from services.validator.report import Report
 
 
 class ValidationState(StrEnum):

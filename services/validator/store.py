@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from learndock.examination.report import CheckLine, Report, Verdict
 from learndock.learnware import FormatClass
 from learndock.serving.sql import now
 from learndock.v1 import types_pb2
 from learndock.wire import semantic_from_message, semantic_to_message
 from services.validator.models import CounterRow, ValidationRow
 from services.validator.record import Subject, Validation, ValidationState
-from services.validator.report import CheckLine, Report, Verdict
 
 CHANGE, FENCE = "change", "fence"
 

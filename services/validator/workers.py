@@ -9,6 +9,8 @@ import threading
 import uuid
 
 from learndock.errors import Aborted, Cancelled, FailedPrecondition, Internal, LearndockError, NotFound, Unavailable
+from learndock.examination.examination import Examination, Findings
+from learndock.examination.report import Report
 from learndock.learnware import VersionState
 from learndock.sandbox.owner import is_dead, own_mark
 from learndock.serving import telemetry
@@ -16,10 +18,8 @@ from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from services.validator import queue
 from services.validator.catalogue import Catalogue
-from services.validator.examination import Examination, Findings
 from services.validator.heartbeat import Heartbeat
 from services.validator.record import Lease, ValidationState
-from services.validator.report import Report
 from services.validator.sandboxes import Sandboxes
 
 _IDLE_SECONDS = 1.0

@@ -10,12 +10,12 @@ import time
 import pytest
 
 from learndock.errors import Aborted, Reason
+from learndock.examination.report import CheckLine, Report, Verdict
 from learndock.learnware import FormatClass
 from learndock.sandbox.owner import own_mark
 from learndock.serving.sql import Database, migrate
 from services.validator import queue, store
 from services.validator.record import Lease, Subject, Validation, ValidationState
-from services.validator.report import CheckLine, Report, Verdict
 from tests.support.databases import DATABASES
 from tests.support.models import semantic
 

@@ -16,10 +16,10 @@ from learndock.errors import (
     Reason,
     ResourceExhausted,
 )
+from learndock.examination.report import CHECKS
 from learndock.v1 import types_pb2
 from learndock.v1 import validator_service_pb2 as pb
 from learndock.wire import semantic_to_message
-from services.validator.report import CHECKS
 from tests.support.models import model_package, semantic
 from tests.support.serving import Served
 from tests.support.validation import PATIENCE, Dock, refusal, storing, stub

@@ -15,6 +15,7 @@ from learndock.errors import (
     PermissionDenied,
     Reason,
 )
+from learndock.examination.report import CHECKS
 from learndock.serving.sql import Database
 from learndock.v1 import storage_service_pb2 as storage_pb
 from learndock.v1 import types_pb2
@@ -23,7 +24,6 @@ from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 from learndock.wire import tensor_from_message
 from services.validator import queue, store
 from services.validator.record import Subject
-from services.validator.report import CHECKS
 from tests.support.models import ATOMS, model_package, semantic
 from tests.support.serving import SERVICE_TOKEN
 from tests.support.validation import PATIENCE, Dock, refusal, running, storing, stub, watched

@@ -210,9 +210,9 @@ def test_an_unreachable_dock_is_exit_code_3(capsys: Captured) -> None:
 def test_a_rejected_package_is_exit_code_4(tmp_path: Path, capsys: Captured) -> None:
     package = tmp_path / "bad.zip"
     package.write_bytes(b"bad")
-    assert execute(["check", str(package)]) == 4
+    assert execute(["check", str(package), "--in-dock"]) == 4
     assert "bad.zip is REJECTED: archive: it is no zip file" in capsys.readouterr().out
-    assert execute(["check", str(package), "--json"]) == 4
+    assert execute(["check", str(package), "--in-dock", "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["state"] == "REJECTED"
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from learndock.errors import Cancelled, FailedPrecondition, Reason
+from learndock.examination.examination import Examination, Findings
+from learndock.examination.report import CHECKS, Report, Verdict
 from learndock.learnware import FeatureSpace, FormatClass, Modality
 from learndock.package.archive import PackageArchive
 from learndock.rkme.specification import Specification
 from services.validator.config import Settings
-from services.validator.examination import Examination, Findings
-from services.validator.report import CHECKS, Report, Verdict
 from services.validator.sandboxes import Sandboxes
 from tests.support.models import ATOMS, GOOD_PREDICT, model_package
 from tests.support.rewrite import rewritten

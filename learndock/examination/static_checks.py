@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from learndock.errors import InvalidInput, LearndockError, Reason, ResourceExhausted
+from learndock.examination.report import CHECKS, Outcome, failed, passed, skipped, warned
 from learndock.package.inspection import Inspection
 from learndock.package.requirements import Requirements
 from learndock.sandbox.installer import PYTHON_TAG
-from services.validator.report import CHECKS, Outcome, failed, passed, skipped, warned
 
 # An inspection stops at the first fault; its reason tells how far it came.
 _FAULTY_CHECK = {

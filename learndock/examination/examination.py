@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 import threading
 import time
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learndock.errors import Cancelled, InvalidInput, LearndockError, Reason
+from learndock.examination.report import CHECKS, CheckLine, Outcome, Report, Verdict, failed, passed, warned
+from learndock.examination.run_checks import RunChecks
+from learndock.examination.static_checks import fault_outcomes, static_outcomes
 from learndock.learnware import SemanticSpecification
 from learndock.package.confined import inspect_confined
 from learndock.package.inspection import Inspection
 from learndock.sandbox.environment import Environment
 from learndock.sandbox.faults import ModelFault
+from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.sandbox.model_process import ModelProcess
-from services.validator.report import CHECKS, CheckLine, Outcome, Report, Verdict, failed, passed, warned
-from services.validator.run_checks import RunChecks
-from services.validator.sandboxes import Sandboxes
-from services.validator.static_checks import fault_outcomes, static_outcomes
 
 _SEED = 20240131
 
@@ -40,6 +41,17 @@ class Findings:
     def is_verified(self) -> bool:
         """Whether no check failed."""
         return not self.report.reason
+
+
+class Sandboxes(Protocol):
+    """Where models run, found when it is first needed."""
+
+    @property
+    def executor_name(self) -> str:
+        """Name of the executor in use."""
+
+    def launcher(self) -> LearnwareLauncher:
+        """Starts the models of packages; FailedPrecondition (NO_SANDBOX) where none can."""
 
 
 class _Rejected(Exception):

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.examination.report import Outcome, failed, passed, skipped, warned
 from learndock.learnware import Modality, SemanticSpecification
 from learndock.rkme.specification import Specification
 from learndock.sandbox.guest.framing import Value
 from learndock.sandbox.model_process import ModelProcess, Prediction
-from services.validator.report import Outcome, failed, passed, skipped, warned
 
 RANDOM_ITEMS = 10
 _LATENCY_CALLS, _LATENCY_SECONDS = 30, 5.0

@@ -1,0 +1,81 @@
+"""Examining a package on this machine, exactly as a dock would: its model runs in a sandbox here, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+
+from learndock.client.values import CheckResult, CheckVerdict, PackageCheck, ValidationReport, ValidationState
+from learndock.examination.examination import Examination
+from learndock.examination.report import Report
+from learndock.learnware import SemanticSpecification
+from learndock.sandbox.choice import choose_executor
+from learndock.sandbox.environment import EnvironmentCache
+from learndock.sandbox.executor import Executor, Limits
+from learndock.sandbox.launcher import LearnwareLauncher
+
+_PREDICT_SECONDS = 60.0
+
+
+def check_package(
+    path: Path, semantic: SemanticSpecification | None, progress: Callable[[str], None] = lambda _: None
+) -> PackageCheck:
+    """What validation would say of a package; nothing leaves this machine.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    semantic
+        What the learnware is for; None takes it from the package.
+    progress
+        Told the name of each check as it begins.
+
+    Raises
+    ------
+    FailedPrecondition
+        NO_SANDBOX: this machine offers no sandbox, without which nothing of a package is run.
+    Unavailable
+        The package index cannot be reached.
+    """
+
+    def watch(phase: str, percent: int, report: Report) -> None:
+        progress(phase)
+
+    findings = Examination(_Here(), predict_seconds=_PREDICT_SECONDS, watcher=watch).run(path, semantic)
+    state = ValidationState.VERIFIED if findings.is_verified else ValidationState.REJECTED
+    return PackageCheck(state, _report(findings.report), findings.report.reason)
+
+
+class _Here:
+    """The sandbox that this machine offers, looked for when it is needed."""
+
+    @cached_property
+    def _executor(self) -> Executor:
+        return choose_executor()
+
+    @property
+    def executor_name(self) -> str:
+        return self._executor.name
+
+    def launcher(self) -> LearnwareLauncher:
+        cache = platformdirs.user_cache_path("learndock")
+        return LearnwareLauncher(self._executor, EnvironmentCache(cache / "environments"), cache / "running", Limits())
+
+
+def _report(report: Report) -> ValidationReport:
+    lines = (
+        CheckResult(line.name, CheckVerdict(line.verdict.value), line.message, line.seconds) for line in report.checks
+    )
+    return ValidationReport(
+        checks=tuple(lines),
+        format_class=report.format_class,
+        latency_p50_seconds=report.latency_p50_seconds,
+        latency_p99_seconds=report.latency_p99_seconds,
+        peak_memory_bytes=report.peak_memory_bytes,
+        executor=report.executor,
+        log_tail=report.log_tail,
+    )
