@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation bench-load typescript clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -21,6 +21,13 @@ lock: setup ## resolve pyproject.toml into requirements.lock, keeping the versio
 
 protos: setup ## generate learndock/v1 from protos/
 	$(BIN)/python -m tools.stubs
+
+typescript: build/typescript/ready ## get what generates and compiles TypeScript stubs, from npm
+
+build/typescript/ready:
+	@mkdir -p build/typescript
+	cd build/typescript && npm install --no-audit --no-fund --silent @bufbuild/protoc-gen-es@2 @bufbuild/protobuf@2 typescript@5
+	@touch $@
 
 docs: setup ## generate the pages of docs/ on errors, settings, metrics and commands
 	$(BIN)/python -m tools.pages
@@ -90,6 +97,9 @@ bench-storage: setup ## transfers, small packages, lists and memory of storage; 
 
 bench-validation: setup sandbox ## how quick validation is and what a sandbox costs; writes benchmarks/results/validation.json
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.validation --json benchmarks/results/validation.json $(OPTIONS)
+
+bench-load: setup ## search under load: its peak, ten times that, 1,000 at once, a rolling restart; OPTIONS="--size 2000 --seconds 5" to try
+	$(BIN)/python -m benchmarks.load --json benchmarks/results/load.json $(OPTIONS)
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -56,7 +56,7 @@ def empty(folder: Path) -> Filled:
 
 
 @contextmanager
-def served(filled: Filled) -> Iterator[str]:
+def served(filled: Filled, *, listen: str = "127.0.0.1:0", drain_seconds: float = 1.0) -> Iterator[str]:
     """Serve an index; gives the address."""
     compute_on_one_processor()
     storage = Peer(_NOWHERE, "")
@@ -68,9 +68,10 @@ def served(filled: Filled) -> Iterator[str]:
     application = Application(
         "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
     )
-    running = server.start([application], listen="127.0.0.1:0", authenticator=Everybody())
+    running = server.start([application], listen=listen, authenticator=Everybody())
     try:
         yield running.address
     finally:
-        running.stop(1.0)
+        running.drain()
+        running.stop(drain_seconds)
         storage.close()

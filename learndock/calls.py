@@ -59,6 +59,7 @@ def service_config() -> str:
     return json.dumps(
         {
             "loadBalancingConfig": [{"round_robin": {}}],
+            "healthCheckConfig": {"serviceName": ""},  # a replica that is about to stop is left in time
             "methodConfig": [{"name": safe, "retryPolicy": _RETRIES}],
             "retryThrottling": _RETRY_BUDGET,
         }
@@ -75,6 +76,20 @@ class CallPolicy(Protocol):
         """Seconds for the next call that states none; None for no limit."""
 
 
+def channel_options() -> list[tuple[str, Any]]:
+    """How every channel of ours behaves, in gRPC's words."""
+    return [
+        ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
+        ("grpc.max_send_message_length", _TRANSPORT_BYTES),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.dns_min_time_between_resolutions_ms", _RESOLUTION_MS),
+        ("grpc.service_config", service_config()),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+    ]
+
+
 def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
     """Connect lazily to ``host:port``, with keepalive, round robin over what the name stands for, and retries.
 
@@ -85,16 +100,7 @@ def open_channel(address: str, tls: TlsFiles | None = None) -> grpc.Channel:
     tls
         Asks for TLS, and tells with which files; None for none.
     """
-    options = [
-        ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
-        ("grpc.max_send_message_length", _TRANSPORT_BYTES),
-        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
-        ("grpc.dns_min_time_between_resolutions_ms", _RESOLUTION_MS),
-        ("grpc.service_config", service_config()),
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1000),
-    ]
+    options = channel_options()
     target = f"ipv4:{address}" if "," in address else address
     if tls is None:
         return grpc.insecure_channel(target, options=options)

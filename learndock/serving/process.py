@@ -43,6 +43,7 @@ def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings],
     print(f"learndock {name} at {running.address}", file=sys.stderr, flush=True)
     _log.info("started", extra={"service": name, "address": running.address})
     wait_for_signal()
+    running.drain()
     running.stop(settings.drain_seconds)
     for worker in workers:
         worker.stop(settings.drain_seconds)

@@ -20,6 +20,7 @@ from learndock.serving.limits import UNLIMITED, FairPool, Rate, RateLimit
 # gRPC refuses above this without telling why; below it our own layer refuses with a reason.
 _TRANSPORT_BYTES = 32 * 2**20
 _MIN_PING_MS = 10_000
+_LEAVE_SECONDS = 1.0
 # An old connection is cut off after this long, whatever is still on it.
 _STREAM_MS = 3_600_000
 
@@ -74,6 +75,11 @@ class RunningServer:
     _health: health.HealthServicer
     _names: Sequence[str]
     _stopping: Event
+
+    def drain(self) -> None:
+        """Tell callers who balance to go elsewhere, and give them a moment: calls that come at the stop are lost."""
+        self._health.enter_graceful_shutdown()
+        self._stopping.wait(_LEAVE_SECONDS)
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, end streams, let calls at work end within `grace` seconds, then cut them off."""
