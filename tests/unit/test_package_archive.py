@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import io
 from pathlib import Path
-import stat
 import struct
 import zipfile
 
@@ -22,7 +20,7 @@ FILES = {
     "weights/w.bin": bytes(range(256)) * 8,
 }
 LIMITS = ArchiveLimits()
-LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 
 
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -30,14 +28,6 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    return buffer.getvalue()
-
-
-def zipped_entries(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for entry, data in entries:
-            archive.writestr(entry, data)
     return buffer.getvalue()
 
 
@@ -54,11 +44,6 @@ def refused(tmp_path: Path, data: bytes, limits: ArchiveLimits = LIMITS) -> str:
     assert caught.value.reason is Reason.PACKAGE_INVALID
     assert caught.value.field == "package"
     return caught.value.message
-
-
-def patched(data: bytes, signature: bytes, offset: int, value: bytes, *, last: bool = False) -> bytes:
-    at = (data.rindex(signature) if last else data.index(signature)) + offset
-    return data[:at] + value + data[at + len(value) :]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -125,40 +110,6 @@ def test_extract_writes_every_file(tmp_path: Path) -> None:
     assert {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file()} == FILES
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: b"",
-        lambda data: b"not a zip at all",
-        lambda data: data[:-1],
-        lambda data: data[: len(data) // 2],
-        lambda data: data + b"x",
-        lambda data: b"#!/bin/sh\n" + data,
-        lambda data: data + data,
-        lambda data: patched(data, CENTRAL, 8, b"\x01\x00"),
-        lambda data: patched(patched(data, CENTRAL, 8, b"\x01\x00"), LOCAL, 6, b"\x01\x00"),
-        lambda data: patched(patched(data, CENTRAL, 8, b"\x20\x00"), LOCAL, 6, b"\x20\x00"),
-        lambda data: patched(patched(data, CENTRAL, 10, b"\x0c\x00"), LOCAL, 8, b"\x0c\x00"),
-        lambda data: patched(data, LOCAL, 8, b"\x00\x00"),
-        lambda data: patched(data, LOCAL, 30, b"__Init__.py"),
-        lambda data: patched(data, CENTRAL, 16, b"\xde\xad\xbe\xef"),
-        lambda data: patched(patched(data, CENTRAL, 16, b"\xde\xad\xbe\xef"), LOCAL, 14, b"\xde\xad\xbe\xef"),
-        lambda data: patched(patched(data, CENTRAL, 24, b"\x01\x00\x00\x00"), LOCAL, 22, b"\x01\x00\x00\x00"),
-        lambda data: patched(data, CENTRAL, 42, struct.pack("<I", 0), last=True),
-        lambda data: patched(data, CENTRAL, 42, struct.pack("<I", 7)),
-        lambda data: patched(data, CENTRAL, 34, b"\x01\x00"),
-        lambda data: patched(data, END, 4, b"\x01\x00"),
-        lambda data: patched(data, END, 8, b"\x01\x00"),
-        lambda data: patched(data, END, 8, b"\x02\x00\x02\x00"),
-        lambda data: patched(data, END, 12, b"\xff\xff\xff\xff"),
-        lambda data: patched(data, END, 16, b"\x00\x00\x00\x00"),
-        lambda data: patched(data, END, 20, b"\x05\x00"),
-    ],
-)
-def test_damaged_and_ambiguous_archives_are_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    assert refused(tmp_path, damage(zipped(FILES)))
-
-
 def test_hidden_data_between_entries_is_refused(tmp_path: Path) -> None:
     data = zipped(FILES)
     second = data.index(LOCAL, 4)
@@ -176,45 +127,6 @@ def _with_shifted_offsets(data: bytes, beyond: int, shift: int) -> bytes:
             data = data[: at + 42] + struct.pack("<I", offset + shift) + data[at + 46 :]
         at += 46 + sum(struct.unpack_from("<3H", data, at + 28))
     return data[: at + 16] + struct.pack("<I", struct.unpack_from("<I", data, at + 16)[0] + shift) + data[at + 20 :]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../evil.py",
-        "a/../../evil.py",
-        "/etc/passwd",
-        "a//b",
-        "./a",
-        "C:/evil",
-        "a\\b",
-        "line\nbreak",
-        "bell\x07",
-        "reversed\u202egpj.py",
-        "x" * 256,
-        "/".join("abcdefghijklmnopq"),
-    ],
-)
-def test_names_that_are_no_plain_paths_are_refused(tmp_path: Path, name: str) -> None:
-    entry = zipfile.ZipInfo("placeholder")
-    entry.filename = name
-    assert refused(tmp_path, zipped_entries((entry, b"x")))
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize(
-    "names",
-    [("a", "a"), ("a.py", "A.py"), ("dir/x", "DIR/y"), ("a", "a/b"), ("caf\u00e9", "cafe\u0301"), ("\ufb01", "fi")],
-)
-def test_names_that_collide_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
-    assert refused(tmp_path, zipped_entries(*((zipfile.ZipInfo(name), b"x") for name in names)))
-
-
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK, stat.S_IFDIR])
-def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: int) -> None:
-    entry = zipfile.ZipInfo("link")
-    entry.external_attr = (kind | 0o777) << 16
-    assert "special" in refused(tmp_path, zipped_entries((entry, b"/etc/passwd")))
 
 
 def test_limits_hold(tmp_path: Path) -> None:
