@@ -86,7 +86,13 @@ def _connect(address: str) -> None:
     if address:
         ray.init(address=address, configure_logging=False, log_to_driver=False)
     else:
-        ray.init(_node_ip_address=_LOOPBACK, include_dashboard=False, configure_logging=False, log_to_driver=False)
+        ray.init(
+            "local",  # and never one that happens to run here
+            _node_ip_address=_LOOPBACK,
+            include_dashboard=False,
+            configure_logging=False,
+            log_to_driver=False,
+        )
 
 
 def _actor(settings: RaySettings) -> Any:  # noqa: ANN401  # Ray makes the class
