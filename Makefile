@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation bench-load typescript clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation bench-load typescript bench-console console-screenshots clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -100,6 +100,12 @@ bench-validation: setup sandbox ## how quick validation is and what a sandbox co
 
 bench-load: setup ## search under load: its peak, ten times that, 1,000 at once, a rolling restart; OPTIONS="--size 2000 --seconds 5" to try
 	$(BIN)/python -m benchmarks.load --json benchmarks/results/load.json $(OPTIONS)
+
+bench-console: setup ## how quickly the console paints, how heavy its pages are, and how it pages through 100,000 learnwares; needs chromium
+	$(BIN)/python -m benchmarks.console --json benchmarks/results/console.json $(OPTIONS)
+
+console-screenshots: setup sandbox ## draw every page of the console into docs/console; needs chromium
+	$(BIN)/python -m benchmarks.console_screenshots
 
 clean: ## remove the environment, caches and build results; ./dock stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

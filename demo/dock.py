@@ -25,6 +25,7 @@ def running_dock(data_dir: Path) -> Iterator[learndock.Dock]:
         The dock did not start.
     """
     command = [sys.executable, "-m", "services.allinone", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"]
+    command += ["--console-listen", ""]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         address = _address(process, data_dir / "address")

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from learndock.serving.config import ServiceSettings
 
@@ -23,7 +24,7 @@ Written by `make docs` from `services/*/config.py`.
 def settings_page() -> str:
     """The whole page."""
     common = _table(ServiceSettings, set())
-    parts = [f"{INTRODUCTION}\n## Every service\n\nAfter the prefix of the service:\n\n{common}"]
+    parts = [f"{INTRODUCTION}\n## Every service with RPCs\n\nAfter the prefix of the service:\n\n{common}"]
     for name in service_names():
         settings = settings_class(name)
         own = _table(settings, _inherited(settings))
@@ -36,18 +37,20 @@ def service_names() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "services").glob("*/config.py"))
 
 
-def settings_class(service: str) -> type[ServiceSettings]:
+def settings_class(service: str) -> type[BaseSettings]:
     """The class `Settings` of a service."""
-    found: type[ServiceSettings] = importlib.import_module(f"services.{service}.config").Settings
+    found: type[BaseSettings] = importlib.import_module(f"services.{service}.config").Settings
     return found
 
 
-def _inherited(settings: type[ServiceSettings]) -> set[str]:
+def _inherited(settings: type[BaseSettings]) -> set[str]:
+    if not issubclass(settings, ServiceSettings):
+        return set()
     common = ServiceSettings.model_fields
     return {name for name, field in common.items() if settings.model_fields[name].default == field.default}
 
 
-def _table(settings: type[ServiceSettings], leave_out: set[str]) -> str:
+def _table(settings: type[BaseSettings], leave_out: set[str]) -> str:
     rows = [
         f"| `{name.upper()}` | {_default(field)} | {field.description or ''} |\n"
         for name, field in settings.model_fields.items()

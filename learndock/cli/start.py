@@ -32,18 +32,25 @@ def up(
     *,
     data_dir: Annotated[Path, typer.Option(help="Folder that holds everything.")] = Path("dock"),
     listen: Annotated[str, typer.Option(help="Address on this machine; port 0 takes a free one.")] = "127.0.0.1:7450",
+    console: Annotated[str, typer.Option(help="Address of its web pages; empty for none.")] = "127.0.0.1:7457",
     json: Json = False,
 ) -> None:
     """Start a dock on this machine, all services in one process; you are signed in to it as its admin."""
     address_file, token_file = data_dir / "address", data_dir / "admin-token"
     address_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "services.allinone", "--data-dir", str(data_dir), "--listen", listen]
+    command += ["--console-listen", console]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own module
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         _wait_for(address_file, process)
         if process.poll() is None:
-            _announce(address_file.read_text().strip(), token_file, json=json)
+            _announce(
+                address_file.read_text().strip(),
+                (data_dir / "console-address").read_text().strip(),
+                token_file,
+                json=json,
+            )
         code = process.wait()
     except KeyboardInterrupt:  # the dock got it too, and drains
         code = process.wait()
@@ -102,14 +109,16 @@ def _wait_for(address_file: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _announce(address: str, token_file: Path, *, json: bool) -> None:
+def _announce(address: str, console: str, token_file: Path, *, json: bool) -> None:
     path = credentials.credentials_file()
     credentials.write(Credentials(address, token_file.read_text().strip()), path)
     if json:
-        emit_json({"address": address, "token_file": token_file, "path": path})
+        emit_json({"address": address, "console": console, "token_file": token_file, "path": path})
         sys.stdout.flush()
         return
     print_line(f"The dock is ready at {address}.")
+    if console:
+        print_line(f"In a browser: {console}")
     print_line(f"You are its admin here ({path}); the admin's token is in {token_file}.")
     print_line("For somebody else: `learndock user create NAME`, then `learndock token create --user NAME`.")
     print_line("Stop it with Ctrl-C.")

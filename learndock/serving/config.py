@@ -21,7 +21,7 @@ LISTEN = "Address to serve at, host:port; port 0 takes any free one."
 
 _LEAST_SECRET = 16
 
-_Settings = TypeVar("_Settings", bound="ServiceSettings")
+_Settings = TypeVar("_Settings", bound=BaseSettings)
 
 
 class ServiceSettings(BaseSettings):
@@ -136,10 +136,15 @@ def load(settings_class: type[_Settings]) -> _Settings:
             name = "_".join(str(part) for part in fault["loc"]).upper()
             print(f"{prefix}{name}: {fault['msg']}", file=sys.stderr)
         sys.exit(2)
-    if not settings.secret:
+    if isinstance(settings, ServiceSettings):
+        _check_secret(prefix, settings.secret)
+    return settings
+
+
+def _check_secret(prefix: str, secret: str) -> None:
+    if not secret:
         print(f"{prefix}SERVICE_TOKEN: unset; give every service of the dock the same long secret.", file=sys.stderr)
         sys.exit(2)
-    if len(settings.secret) < _LEAST_SECRET:
+    if len(secret) < _LEAST_SECRET:
         print(f"{prefix}SERVICE_TOKEN: shorter than {_LEAST_SECRET} characters; it can be guessed.", file=sys.stderr)
         sys.exit(2)
-    return settings

@@ -9,6 +9,7 @@ import sys
 from learndock.errors import LearndockError
 from learndock.serving import telemetry
 from learndock.serving.process import wait_for_signal
+from services.allinone import console
 from services.allinone.dock import DEFAULT_LISTEN, start
 
 
@@ -22,14 +23,26 @@ def main() -> int:
     parser.add_argument(
         "--environments-dir", type=Path, help="folder of installed requirements, which several docks may share"
     )
+    parser.add_argument(
+        "--console-listen",
+        default=console.DEFAULT_LISTEN,
+        help=f"address of the web pages, empty for none (default: {console.DEFAULT_LISTEN})",
+    )
     arguments = parser.parse_args()
     telemetry.configure_logging(arguments.data_dir / "log.jsonl")
     try:
-        dock = start(arguments.data_dir, listen=arguments.listen, environments_dir=arguments.environments_dir)
+        dock = start(
+            arguments.data_dir,
+            listen=arguments.listen,
+            environments_dir=arguments.environments_dir,
+            console_listen=arguments.console_listen,
+        )
     except LearndockError as error:
         print(f"learndock: {error.message}", file=sys.stderr)
         return 1
     print(f"Learndock is ready at {dock.address}")
+    if dock.console_url:
+        print(f"Its console is at {dock.console_url}")
     print(f"Your admin token is in {dock.admin_token_file}; make others with `learndock token create`.")
     print("Stop it with Ctrl-C.", flush=True)
     wait_for_signal()

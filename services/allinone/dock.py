@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import ipaddress
-import os
 from pathlib import Path
-import secrets
 
 from pydantic import SecretStr
 
@@ -21,6 +19,9 @@ from learndock.serving.application import Application, Authenticator, Worker
 from learndock.serving.audit import RemoteAuditLog
 from learndock.serving.authentication import RemoteAuthenticator
 from learndock.serving.peers import Peer
+from services.allinone import console
+from services.allinone.secret_file import secret_in
+from services.console.web_server import WebServer
 from services.identity import wiring as identity
 from services.identity.config import Settings as IdentitySettings
 from services.reuse import wiring as reuse
@@ -51,10 +52,13 @@ class Dock:
         Public address, host:port.
     admin_token_file
         File that holds the first superadmin's token.
+    console_url
+        Where a browser finds its pages; empty without them.
     """
 
     address: str
     admin_token_file: Path
+    console_url: str
     _stop: Callable[[], None]
 
     def stop(self) -> None:
@@ -62,7 +66,9 @@ class Dock:
         self._stop()
 
 
-def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN, environments_dir: Path | None = None) -> Dock:
+def start(
+    data_dir: Path, *, listen: str = DEFAULT_LISTEN, environments_dir: Path | None = None, console_listen: str = ""
+) -> Dock:
     """Start every service with what it keeps in folders of `data_dir`.
 
     Parameters
@@ -73,25 +79,30 @@ def start(data_dir: Path, *, listen: str = DEFAULT_LISTEN, environments_dir: Pat
         Loopback address to serve at.
     environments_dir
         Folder of installed requirements, which several docks may share; None for one in `data_dir`.
+    console_listen
+        Loopback address of the web pages; empty for none.
 
     Raises
     ------
     InvalidInput
-        `listen` is not on loopback: one process without TLS is for one machine.
+        An address is not on loopback: one process without TLS is for one machine.
     Unavailable
         The address is in use.
     """
-    _check_loopback(listen)
+    for address in filter(None, (listen, console_listen)):
+        _check_loopback(address)
     data_dir.mkdir(parents=True, exist_ok=True)
-    dock = _Building(_service_token(data_dir / "service-token"))
+    dock = _Building(secret_in(data_dir / "service-token"))
     try:
         dock.build(data_dir.resolve(), (environments_dir or data_dir / "environments").resolve())
         public = dock.publish(listen)
+        url = dock.show(data_dir.resolve(), public.address, console_listen) if console_listen else ""
+        (data_dir / "console-address").write_text(url + "\n")
         (data_dir / "address").write_text(public.address + "\n")
     except BaseException:
         dock.stop()
         raise
-    return Dock(public.address, data_dir / ADMIN_TOKEN_FILE, dock.stop)
+    return Dock(public.address, data_dir / ADMIN_TOKEN_FILE, url, dock.stop)
 
 
 class _Building:
@@ -104,6 +115,7 @@ class _Building:
         self._authenticator: Authenticator | None = None
         self._audit: RemoteAuditLog | None = None
         self._identity: Peer | None = None
+        self._console: WebServer | None = None
 
     def build(self, data_dir: Path, environments: Path) -> None:
         """Wire and start each service at a private address."""
@@ -156,8 +168,15 @@ class _Building:
             worker.start()
         return self._serve(self._applications, listen, _PUBLIC_THREADS)
 
+    def show(self, data_dir: Path, dock_address: str, listen: str) -> str:
+        """Serve the web pages; their address, empty where it is in use."""
+        self._console = console.start(data_dir, dock_address, listen)
+        return self._console.url if self._console else ""
+
     def stop(self) -> None:
-        """End everything: the public server, what runs beside, then the private servers."""
+        """End everything: the web pages, the public server, what runs beside, then the private servers."""
+        if self._console is not None:
+            self._console.stop(_DRAIN_SECONDS)
         servers = self._servers[::-1]
         for running in servers[:1]:
             running.stop(_DRAIN_SECONDS)
@@ -204,14 +223,3 @@ def _check_loopback(listen: str) -> None:
             "to serve a network, run the services each on its own.",
             field="listen",
         )
-
-
-def _service_token(path: Path) -> str:
-    """The secret that the services share; made at the first start, mode 0600."""
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        partial.rename(path)
-    return path.read_text().strip()

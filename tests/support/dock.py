@@ -36,13 +36,18 @@ class RunningDock:
     admin_token: str
     data_dir: Path
 
+    @property
+    def console_url(self) -> str:
+        """Where its web pages are; empty without them."""
+        return (self.data_dir / "console-address").read_text().strip()
+
 
 @contextmanager
-def running_dock(folder: Path) -> Iterator[RunningDock]:
+def running_dock(folder: Path, *, console_listen: str = "") -> Iterator[RunningDock]:
     """Start a dock that keeps its data under `folder`; end it when the block ends."""
     data_dir = folder / "dock"
     command = [sys.executable, "-m", "services.allinone", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"]
-    command += ["--environments-dir", str(ENVIRONMENTS)]
+    command += ["--environments-dir", str(ENVIRONMENTS), "--console-listen", console_listen]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         _wait_ready(process)

@@ -1,0 +1,1 @@
+"""The dock in a browser, for users and for admins."""
