@@ -1,10 +1,11 @@
 """Specifications of realistic families, as many as wanted, without packages.
 
 A family is what several owners of similar data share: a place among few directions that all columns depend on. Each
-learnware of a family has seen a slightly moved part of it, and its specification holds atoms drawn from what it saw;
-they are not reduced from many rows, which makes them rougher, and proofs longer, than those of real owners. Eight
-directions are a choice: tables of 30 columns usually vary in few. With families that fill all 30, 256 landmarks leave
-over half of every embedding's length, and a proof takes nearly every learnware; decision 10 tells.
+learnware of a family has seen a slightly moved part of it. Data that is moved has a specification that is moved alike,
+so some are built from rows, as any owner's, and a million others are these, moved, with a little noise.
+
+Eight directions are a choice: tables of 30 columns usually vary in few. With families that fill all 30, 256 landmarks
+leave over half of every embedding's length, and a proof takes nearly every learnware; decisions 10 and 12 tell.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock import specify
 from learndock.learnware import (
     FormatClass,
     Learnware,
@@ -34,6 +36,10 @@ _PLACES = 1.8
 _MOVED = 0.2
 # What each column has of its own.
 _OWN = 0.2
+# Rows of an owner, specifications that are built of such, and what moved ones differ from them in each coordinate.
+_ROWS = 2000
+_FORMS = 32
+_NOISE = 0.02
 _OWNERS = 50
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,20 +54,23 @@ class Families:
         Their places, float64 [families, directions].
     columns
         How columns depend on the directions, float64 [directions, d].
-    atoms
-        Atoms of each specification.
+    forms
+        Specifications of owners in the middle, each of other rows, as the product builds them.
     """
 
     places: NDArray[np.float64]
     columns: NDArray[np.float64]
-    atoms: int
+    forms: tuple[Specification, ...]
 
     @classmethod
     def drawn(cls, generator: np.random.Generator, *, dimension: int, atoms: int) -> Families:
         """Random families."""
         places = generator.normal(scale=_PLACES, size=(FAMILIES, _DIRECTIONS))
         columns = generator.normal(scale=_DIRECTIONS**-0.5, size=(_DIRECTIONS, dimension))
-        return cls(places, columns, atoms)
+        bare = cls(places, columns, ())
+        middle = np.zeros(_DIRECTIONS)
+        forms = (bare.rows(middle, _ROWS, generator) for _ in range(_FORMS))
+        return cls(places, columns, tuple(specify(rows, atom_count=atoms) for rows in forms))
 
     def owner(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """Where one more owner's data lies, of any family, float64 [directions]."""
@@ -75,17 +84,17 @@ class Families:
 
     def specification(self, generator: np.random.Generator) -> Specification:
         """Specification of one more owner of any family's data."""
-        atoms = self.rows(self.owner(generator), self.atoms, generator)
-        weights = generator.gamma(4.0, size=self.atoms)
-        return Specification(atoms=atoms, weights=weights / weights.sum())
+        form = self.forms[generator.integers(len(self.forms))]
+        noise = _NOISE * generator.standard_normal(form.atoms.shape, dtype=np.float32)
+        return Specification(
+            form.atoms + (self.owner(generator) @ self.columns).astype(np.float32) + noise, form.weights
+        )
 
-    def task_of_parts(self, generator: np.random.Generator, parts: list[Specification]) -> Specification:
-        """What somebody has whose rows come from the owners of `parts`; of as many atoms as any other."""
-        shares = generator.dirichlet(np.full(len(parts), 4.0))
-        atoms = np.concatenate([part.atoms for part in parts])
-        weights = np.concatenate([share * part.weights for share, part in zip(shares, parts, strict=True)])
-        drawn = generator.choice(len(atoms), size=self.atoms, replace=False, p=weights)
-        return Specification(atoms=atoms[drawn], weights=weights[drawn] / weights[drawn].sum())
+    def task(self, generator: np.random.Generator, owners: int) -> Specification:
+        """What somebody has whose rows come from so many owners, specified as they would."""
+        shares = generator.dirichlet(np.full(owners, 4.0))
+        parts = [self.rows(self.owner(generator), int(1 + 2 * _ROWS * share), generator) for share in shares]
+        return specify(np.concatenate(parts))
 
 
 def changes(families: Families, generator: np.random.Generator, *, first: int, last: int) -> Iterator[Change]:
