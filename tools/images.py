@@ -23,9 +23,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "identity": ("identity", "tracing"),
     "spec": ("spec", "tracing"),
     "storage": ("storage", "tracing"),
-    "validator": ("validator", "tracing"),
+    "validator": ("validator", "kubernetes", "tracing"),
     "search": ("search", "tracing"),
-    "reuse": ("reuse", "serving", "postgres", "tracing"),
+    "reuse": ("reuse", "kubernetes", "serving", "postgres", "tracing"),
 }
 """What of pyproject.toml each image holds, by service."""
 VARIANTS: Mapping[str, tuple[str, ...]] = {

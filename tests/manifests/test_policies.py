@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from learndock.sandbox.executor import Limits
+from learndock.sandbox.job_manifest import job_manifest
 from tests.support.dock import ROOT
 from tests.support.manifests import OVERLAYS, Manifest, Pod, combinations, combined, of_kind, overlay, pods
 from tests.support.network_policies import Network, selects
@@ -60,16 +62,18 @@ def test_the_world_is_reached_by_those_who_need_it(manifests: list[Manifest]) ->
     outward = {pod.name: {port for _, port in network.outward(pod)} for pod in started}
     for name, ports in outward.items():
         expected = {443} if name in PUBLIC_INTERNET else set()
+        expected |= {6443} if name in PUBLIC_INTERNET and "sandbox-jobs" in names else set()
         expected |= {5432} if name in DATABASE_USERS and "postgres-external" in names else set()
         expected |= {443} if name in OBJECT_STORE_USERS and "object-store-external" in names else set()
         assert ports == expected, name
 
 
 def test_each_policy_selects_the_pods_it_is_for(manifests: list[Manifest]) -> None:
-    started = pods(manifests)
+    started = [*pods(manifests), *sandboxes(manifests)]
     for policy in of_kind(manifests, "NetworkPolicy"):
         name, selector = policy["metadata"]["name"], policy["spec"]["podSelector"]
-        selected = {pod.name for pod in started if selects(selector, pod.labels)}
+        near = [pod for pod in started if pod.namespace == policy["metadata"]["namespace"]]
+        selected = {pod.name for pod in near if selects(selector, pod.labels)}
         assert selected, name
         if name in {pod.name for pod in started}:
             assert selected == {name}
@@ -85,13 +89,72 @@ def test_every_pod_is_held_both_ways(manifests: list[Manifest]) -> None:
 def test_pods_are_restricted(manifests: list[Manifest]) -> None:
     for pod in pods(manifests):
         assert pod.spec["securityContext"]["runAsNonRoot"] is True, pod.owner
-        assert pod.spec["automountServiceAccountToken"] is False, pod.owner
+        may_start_jobs = any(variable.get("value") == "kubernetes" for variable in pod.variables)
+        assert pod.spec["automountServiceAccountToken"] is may_start_jobs, pod.owner
         for container in pod.containers:
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] is True
             assert context["allowPrivilegeEscalation"] is False
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+
+
+def sandboxes(manifests: list[Manifest]) -> list[Pod]:
+    """The pod of a sandbox as the executor makes it, where models run in Jobs."""
+    places = {
+        setting("validator", "kubernetes_namespace")
+        for pod in pods(manifests)
+        for variable in pod.variables
+        if variable["name"].endswith("_EXECUTOR") and variable.get("value") == "kubernetes"
+    }
+    limits, folders = Limits(), [("package", "/package")]
+    job = job_manifest("s", ["/bin/true"], image="i", runtime_class="gvisor", claim="c", folders=folders, limits=limits)
+    template = job["spec"]["template"]
+    return [Pod("Job s", "sandbox", place, template["metadata"]["labels"], template["spec"]) for place in places]
+
+
+def setting(service: str, name: str) -> str:
+    """Default of a setting."""
+    return str(settings_class(service).model_fields[name].default)
+
+
+def test_a_sandbox_has_no_network_no_token_and_no_rights(manifests: list[Manifest]) -> None:
+    network, started = Network(manifests), pods(manifests)
+    namespaces = {namespace["metadata"]["name"]: namespace for namespace in of_kind(manifests, "Namespace")}
+    claims = {
+        (claim["metadata"]["namespace"], claim["metadata"]["name"])
+        for claim in of_kind(manifests, "PersistentVolumeClaim")
+    }
+    for sandbox in sandboxes(manifests):
+        for direction in ("Ingress", "Egress"):
+            policies = list(network.selecting(sandbox, direction))
+            assert policies
+            assert not any(policy["spec"].get(direction.lower()) for policy in policies)
+        assert network.outward(sandbox) == set()
+        for other in [*started, sandbox]:
+            assert not any(network.admits(sandbox, other, port) for port in [*other.ports.values(), 443])
+            assert not network.admits(other, sandbox, 443)
+        assert sandbox.spec["automountServiceAccountToken"] is False
+        assert "serviceAccountName" not in sandbox.spec
+        labels = namespaces[sandbox.namespace]["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert setting("validator", "kubernetes_runtime_class") in {
+            runtime["metadata"]["name"] for runtime in of_kind(manifests, "RuntimeClass")
+        }
+        assert {("learndock", setting("validator", "kubernetes_claim"))} < claims
+        assert (sandbox.namespace, setting("validator", "kubernetes_claim")) in claims
+
+
+def test_only_who_starts_sandboxes_has_rights_and_only_there(manifests: list[Manifest]) -> None:
+    for binding in of_kind(manifests, "RoleBinding", "ClusterRoleBinding"):
+        assert {subject["name"] for subject in binding["subjects"]} == {"validator", "reuse"}
+    for role in of_kind(manifests, "Role"):
+        assert role["metadata"]["namespace"] == setting("validator", "kubernetes_namespace")
+    for role in of_kind(manifests, "Role", "ClusterRole"):
+        granted = {
+            (resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
+        assert not any("*" in pair or pair[0] == "secrets" for pair in granted)
 
 
 def test_variables_are_settings(manifests: list[Manifest]) -> None:

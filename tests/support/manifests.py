@@ -28,7 +28,7 @@ _DATABASES = (
     ("database", "database-replica", "postgres-external"),
 )
 _OBJECT_STORES = (("minio",), ("object-store-external",))
-_SANDBOXES = ((), ("sandbox-in-pod",))
+_SANDBOXES = (("sandbox-in-pod",), ("sandbox-jobs",))
 _OPTIONS = ("migration", "gateway", "tracing", "ray-scoring")
 _WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob", "RayCluster")
 
