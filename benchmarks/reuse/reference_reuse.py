@@ -6,6 +6,7 @@ Reads an archive (`reference.py` tells what is in it), writes another with what 
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from learnware.learnware import Learnware
@@ -73,7 +74,7 @@ def main() -> None:
         learnwares.append(Learnware(f"{number:08d}", Looked(), spec, ""))
         organizer.learnware_list[learnwares[-1].id] = learnwares[-1]
         organizer.use_flags[learnwares[-1].id] = 1
-    predicted = {}
+    predicted, found_for = {}, {}
     for user in range(told["users"]):
         rows, outputs = data[f"user{user}_rows"], data[f"user{user}_outputs"]
         for learnware, output in zip(learnwares, outputs, strict=True):
@@ -87,10 +88,18 @@ def main() -> None:
         predicted[f"user{user}_reference_top1"] = singles[0].learnware.predict(rows)
         predicted[f"user{user}_reference_average"] = AveragingReuser(theirs, mode=mode).predict(rows)
         predicted[f"user{user}_reference_average_our_members"] = AveragingReuser(ours, mode=mode).predict(rows)
-        if user < told["job_selector_users"]:
-            predicted[f"user{user}_reference_job_selector"] = JobSelectorReuser(theirs).predict(rows)
+        found_for[user] = theirs
         sys.stderr.write(f"reference, user {user + 1} of {told['users']}\n")
     np.savez(sys.argv[2], **predicted)
+    # Last, because it may take longer than anybody waits.
+    for user in range(told["job_selector_users"]):
+        rows, outputs = data[f"user{user}_rows"], data[f"user{user}_outputs"]
+        for learnware, output in zip(learnwares, outputs, strict=True):
+            learnware.model.learn(rows, output)
+        predicted[f"user{user}_reference_job_selector"] = JobSelectorReuser(found_for[user]).predict(rows)
+    draft = f"{sys.argv[2]}.draft.npz"
+    np.savez(draft, **predicted)
+    os.replace(draft, sys.argv[2])
 
 
 if __name__ == "__main__":

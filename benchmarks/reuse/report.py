@@ -28,7 +28,7 @@ REFERENCE = """\
 Rows that begin with `reference` are the reference engine's own search and reusers, run in an environment of its own
 over the same models, on specifications in its format that hold the same atoms: `reference_top1` and
 `reference_average` take what its search found (its mixture where it offers one), `reference_average_our_members`
-averages the members that our default asks, `reference_job_selector` is run for the first users only, because it herds
+averages the members that our default asks, `reference_job_selector` is run for the first user only, because it herds
 and boosts for minutes each, and not on texts, for which it would fetch a sentence model. Its ensemble pruning needs
 `geatpy`, which is built for no current Python, and its feature augmentation fails with current scikit-learn; neither
 can be run here.
