@@ -37,6 +37,7 @@ from sklearn.neural_network import MLPClassifier
 import yaml
 
 import learndock
+from learndock.errors import LearndockError
 from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.package.build import build_package
 from learndock.rkme.fit import build_specification
@@ -222,7 +223,7 @@ def attacking(scratch: Path, executor: str, name: str) -> Iterator[None]:
             try:
                 with launcher.open(path) as model:
                     model.predict(np.zeros((5, 3)), 3.0)
-            except learndock.LearndockError:
+            except LearndockError:
                 continue
 
     thread = threading.Thread(target=attack)
