@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 import os
 from pathlib import Path
 import random
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from learndock import errors
 from learndock.client import transfer
+from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.wire import version_from_message
+from services.storage.wiring import MIGRATIONS
+from tests.support.databases import DATABASES
 from tests.support.patience import patiently
 from tests.support.postgres import postgres_server
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, ObjectStore, object_store
@@ -128,6 +133,24 @@ def test_a_database_that_restarts_loses_no_acknowledged_write(tmp_path: Path) ->
         assert patiently(lambda: ids(storage.ann)) == made
         assert storage.submit(storage.ann, package("after")).learnware.learnware_id == "00000004"
         assert storage.faults() == []
+
+
+def test_a_pool_of_connections_that_is_used_up_is_unavailable_and_recovers(tmp_path: Path) -> None:
+    url = DATABASES["postgresql"](tmp_path)
+    migrate(url, MIGRATIONS)
+    database = Database(url)
+
+    def use_up() -> None:
+        with ExitStack() as held:
+            for _ in range(100):
+                held.enter_context(database.read()).execute(text("SELECT 1"))
+
+    with pytest.raises(errors.Unavailable) as caught:
+        use_up()
+    assert caught.value.retry_after
+    with database.write() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    database.close()
 
 
 def test_a_full_disk_is_unavailable_and_the_upload_goes_on_afterwards(
