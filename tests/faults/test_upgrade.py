@@ -47,7 +47,7 @@ class Replicas:
     @property
     def target(self) -> str:
         """What a client that balances is given."""
-        return f"ipv4:{','.join(each.address for each in self._running)}"
+        return ",".join(each.address for each in self._running)
 
     def replace(self) -> None:
         """Stop each and start it again, one after the other."""
