@@ -30,6 +30,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 """What of pyproject.toml each image holds, by service."""
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "search-ray": ("ray", "tracing"),
+    "search-gpu": ("search", "rkme", "tracing"),
 }
 """The same of images that are made only when asked for, of which each is a service with something more."""
 
@@ -58,7 +59,7 @@ def main() -> None:
 def build(services: Sequence[str], base: str, tag: str) -> None:
     """Build the images ``learndock/SERVICE:TAG`` on a base image."""
     # The classic builder runs every stage before the one asked for, so that all of those need their wheels.
-    held = {**EXTRAS, **{name: extras for name, extras in VARIANTS.items() if name in services}}
+    held = {**EXTRAS, **(VARIANTS if set(services) & set(VARIANTS) else {})}
     wheels = _wheels_image(base, held)
     for service in services:
         image = f"learndock/{service}:{tag}"

@@ -37,7 +37,7 @@ def combinations() -> Iterator[tuple[str, ...]]:
     """Components that go together: every choice with no option and with all of them, and each option alone."""
     for database, store, sandbox, options in product(_DATABASES, _OBJECT_STORES, _SANDBOXES, ((), _OPTIONS)):
         yield (*database, "backup", *store, *sandbox, *options)
-    for option in _OPTIONS:
+    for option in (*_OPTIONS, "gpu-scoring"):  # the last does not go with shards on Ray
         yield (*_DATABASES[0], "backup", *_OBJECT_STORES[0], option)
 
 
