@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-storage bench-validation bench-load typescript bench-console console-screenshots clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-hetero bench-storage bench-validation bench-load typescript bench-console console-screenshots clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -91,6 +91,9 @@ build/reference-venv/ready:
 
 bench-reuse: setup build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
+
+bench-hetero: setup ## learnwares of other columns, found by meaning and reused; OPTIONS="--small --json FILE" to try
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hetero $(OPTIONS)
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
 	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)

@@ -27,6 +27,8 @@ from learndock.learnware import (
     Visibility,
 )
 from learndock.rkme.specification import Fidelity, PrivacyReport, Specification
+from learndock.schema.assignment import Match
+from learndock.schema.units import Conversion
 from learndock.v1 import types_pb2 as pb
 
 MAX_AXES = 8
@@ -179,6 +181,25 @@ def feature_space_to_message(space: FeatureSpace) -> pb.FeatureSpace:
 def feature_space_from_message(message: pb.FeatureSpace) -> FeatureSpace:
     """Feature space of a message."""
     return FeatureSpace(dimension=message.dimension, descriptions=dict(message.descriptions))
+
+
+def match_to_message(match: Match) -> pb.ColumnMatch:
+    """Message of a match of columns."""
+    return pb.ColumnMatch(
+        task_column=match.task_column,
+        learnware_column=match.learnware_column,
+        confidence=match.confidence,
+        factor=match.conversion.factor,
+        offset=match.conversion.offset,
+    )
+
+
+def match_from_message(message: pb.ColumnMatch, field: str = "columns") -> Match:
+    """Match of a message, whose conversion must be of finite numbers."""
+    factor = message.factor or 1.0
+    if not (math.isfinite(factor) and math.isfinite(message.offset)):
+        raise InvalidInput(Reason.NOT_FINITE, "A conversion must be of finite numbers.", field=field)
+    return Match(message.task_column, message.learnware_column, message.confidence, Conversion(factor, message.offset))
 
 
 def semantic_to_message(semantic: SemanticSpecification) -> pb.SemanticSpecification:

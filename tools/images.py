@@ -24,7 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "spec": ("spec", "tracing"),
     "storage": ("storage", "tracing"),
     "validator": ("validator", "kubernetes", "tracing"),
-    "search": ("search", "tracing"),
+    "search": ("search", "text", "tracing"),
     "reuse": ("reuse", "kubernetes", "serving", "postgres", "tracing"),
 }
 """What of pyproject.toml each image holds, by service."""

@@ -11,11 +11,13 @@ from learndock.cli.options import Json, connect
 from learndock.cli.output import emit_json, print_line, print_table
 from learndock.cli.progress import spinner
 from learndock.client import specifying
+from learndock.client.across import Across
 from learndock.client.result import SearchResult
 from learndock.client.values import SearchAdvice, Single
-from learndock.learnware import FormatClass, SemanticFilter, Visibility
+from learndock.learnware import FeatureSpace, FormatClass, SemanticFilter, Visibility
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
+from learndock.schema.units import Conversion
 
 Words = Annotated[list[str] | None, typer.Option(metavar="WORD", help="Admit only this; may be given several times.")]
 
@@ -63,6 +65,9 @@ def search(
         list[str] | None, typer.Option(metavar="TEXT", help="To be found in a class's or output's description.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 10,
+    across: Annotated[
+        Across, typer.Option(help="When to look at learnwares of other columns, by what the columns mean.")
+    ] = Across.WHERE_NOTHING_FITS,
     json: Json = False,
 ) -> None:
     """Find the learnwares that fit a task: by its data (which stay here), by words, or both."""
@@ -82,7 +87,7 @@ def search(
         text=text,
     )
     with connect(context) as dock, spinner("Searching"):
-        result = dock.search(_specification(data, specification), filter=admitted, top_k=top)
+        result = dock.search(_specification(data, specification), filter=admitted, top_k=top, across=across)
     if json:
         emit_json(result)
     else:
@@ -102,6 +107,7 @@ def print_result(result: SearchResult) -> None:
         ),
         empty="Nothing found.",
     )
+    _print_across(result)
     if result.mixture is not None:
         shares = " + ".join(f"{m.weight:.2f} x {m.learnware_id}" for m in result.mixture.members)
         print_line(f"Mixture: {shares}, MMD2 {result.mixture.mmd2:.3e}")
@@ -112,6 +118,45 @@ def print_result(result: SearchResult) -> None:
         print_line(certificate.remark)
     if result.advice is not None:
         print_line(_ADVICE[result.advice])
+
+
+def _print_across(result: SearchResult) -> None:
+    """Learnwares of other feature spaces, and which columns of the nearest are taken for the task's."""
+    if not result.across:
+        return
+    print_table(
+        ("rank", "id", "version", "distance", "in common", "name"),
+        (
+            (a.rank, a.learnware_id, a.version, f"{a.distance:.3e}", f"{a.shared:.0%}", a.semantic_specification.name)
+            for a in result.across
+        ),
+        empty="",
+    )
+    nearest = result.across[0]
+    print_line(f"Other feature spaces. {nearest.learnware_id}: {nearest.explanation}")
+    print_table(
+        ("your column", "its column", "confidence", "conversion"),
+        (
+            (
+                _column(result.task_input, match.task_column),
+                _column(nearest.semantic_specification.input, match.learnware_column),
+                f"{match.confidence:.2f}",
+                ""
+                if match.conversion.changes_nothing
+                else f"x {match.conversion.factor:g} + {match.conversion.offset:g}",
+            )
+            for match in nearest.columns
+        ),
+        empty="",
+    )
+
+
+def _converted(conversion: Conversion) -> str:
+    return "" if conversion.changes_nothing else f"x {conversion.factor:g} + {conversion.offset:g}"
+
+
+def _column(space: FeatureSpace | None, position: int) -> str:
+    return space.descriptions.get(position, str(position)) if space else str(position)
 
 
 def _print_by_words(result: SearchResult) -> None:

@@ -18,6 +18,8 @@ from learndock.client.result import Reusable
 from learndock.client.values import Strategy
 from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Prediction
+from learndock.rkme.private import PrivateSpecification
+from learndock.rkme.specification import Specification
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +48,16 @@ def reuse(
             help="Find the learnwares by these rows instead of naming them.",
         ),
     ] = None,
+    specification: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Find the learnwares by this specification; one that tells what its columns are finds those of other"
+            " columns, too.",
+        ),
+    ] = None,
     strategy: Annotated[Strategy | None, typer.Option(help="How several answer as one; default: the dock's.")] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Run the models in this machine's sandbox: the rows stay here.")
@@ -72,13 +84,13 @@ def reuse(
     """Predict for the rows of a file with one learnware or several."""
     if bool(labels) != bool(labelled):
         raise typer.BadParameter("give --labels and --labelled together", param_hint="--labels")
-    if bool(learnware_ids) == bool(search_data):
-        raise typer.BadParameter("give ids or --search-data, one of the two", param_hint="ID")
+    if sum(map(bool, (learnware_ids, search_data, specification))) != 1:
+        raise typer.BadParameter("give ids, --search-data or --specification, one of them", param_hint="ID")
     from learndock.rkme.tables import read_rows
 
     rows = read_rows(data)[0]
     with connect(context) as dock:
-        found: Reusable = learnware_ids or dock.search(specifying.specify(search_data or data))
+        found: Reusable = learnware_ids or dock.search(_task(search_data or data, specification))
         known = _labelled(labelled, labels) if labelled and labels else None
         prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local, save=save)
     _save(out, prediction.outputs)
@@ -124,6 +136,10 @@ def _predict(
         if save:
             in_dock.save(save)
         return prediction, list(in_dock.learnware_ids), in_dock.reuser.explanation
+
+
+def _task(rows: Path, specification: Path | None) -> Specification | PrivateSpecification:
+    return specifying.load_task(specification) if specification else specifying.specify(rows)
 
 
 def _labelled(rows: Path, labels: Path) -> Labelled:

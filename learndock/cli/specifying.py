@@ -26,6 +26,7 @@ _SCHEMA_KEYS: Mapping[str, Callable[[object], bool]] = {
     "dates": lambda value: _is_words(value),
     "missing": lambda value: _is_words(value),
     "units": lambda value: isinstance(value, dict) and _is_words(list(value.values())),
+    "meanings": lambda value: isinstance(value, dict) and _is_words(list(value.values())),
 }
 
 
@@ -56,8 +57,8 @@ def specify(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help='JSON file on columns that are no plain numbers: {"vocabulary": {"wind": ["N", "S"]}, "dates": [...],'
-            ' "missing": [...], "units": {...}}.',
+            help='JSON file on columns: {"vocabulary": {"wind": ["N", "S"]}, "dates": [...],'
+            ' "missing": [...], "units": {"temp": "degC"}, "meanings": {"temp": "air temperature"}}.',
         ),
     ] = None,
     atoms: Annotated[

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
 
 from learndock.client import credentials, dock_reuse, integrity, searching, transfer, validations
+from learndock.client.across import Across
 from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_accounts import AccountMethods
@@ -20,7 +21,14 @@ from learndock.client.result import Plan, Reusable, SearchResult, members_of, pr
 from learndock.client.transfer import Progress
 from learndock.client.validations import ValidationProgress, Validations
 from learndock.client.values import Finding, PackageCheck, SearchMode, Strategy, Summary, Validation
-from learndock.learnware import Learnware, LearnwareVersion, SemanticFilter, SemanticSpecification, Visibility
+from learndock.learnware import (
+    FeatureSpace,
+    Learnware,
+    LearnwareVersion,
+    SemanticFilter,
+    SemanticSpecification,
+    Visibility,
+)
 from learndock.reuse.labels import Labelled
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
@@ -227,13 +235,14 @@ class Dock(AccountMethods, KeepingMethods):
         exclude: Sequence[str] = (),
         min_sequence: int = 0,
         max_scored: int = 0,
+        across: Across = Across.WHERE_NOTHING_FITS,
     ) -> SearchResult:
         """Find the learnwares, or the mixture of several, that fit a task best.
 
         The parameters are those of `learndock.client.searching.Question`.
         """
         question = searching.Question(
-            specification, text, filter, top_k, max_mixture_members, mode, exclude, min_sequence, max_scored
+            specification, text, filter, top_k, max_mixture_members, mode, exclude, min_sequence, max_scored, across
         )
         return searching.ask(self._search, question)
 
@@ -245,6 +254,7 @@ class Dock(AccountMethods, KeepingMethods):
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
         where: Literal["dock"] = "dock",
+        task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
     ) -> DockReuser: ...
@@ -257,6 +267,7 @@ class Dock(AccountMethods, KeepingMethods):
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
         where: Literal["local"],
+        task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
     ) -> LocalReuser: ...
@@ -268,6 +279,7 @@ class Dock(AccountMethods, KeepingMethods):
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
         where: Literal["dock", "local"] = "dock",
+        task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
         progress: ReuserProgress = dock_reuse.silent,
     ) -> DockReuser | LocalReuser:
@@ -285,6 +297,8 @@ class Dock(AccountMethods, KeepingMethods):
         where
             "dock" sends the inputs there; "local" downloads the packages, verifies them and runs them in this
             machine's sandbox, so that no input leaves it.
+        task_input
+            What the task's columns are, where members name which of them are their own; an answer knows it.
         timeout
             Seconds within which the members must be ready.
         progress
@@ -298,8 +312,9 @@ class Dock(AccountMethods, KeepingMethods):
             The members cannot be made ready, or (local) there is no sandbox.
         """
         members = members_of(found, strategy)
+        asked = task_input or (found.task_input if isinstance(found, SearchResult) else None)
         plan = Plan(
-            members, strategy_for(found, strategy, labelled=labelled is not None), labelled, presumed_for(found)
+            members, strategy_for(found, strategy, labelled=labelled is not None), labelled, presumed_for(found), asked
         )
 
         def at_home() -> LocalReuser:

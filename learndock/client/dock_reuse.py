@@ -30,7 +30,7 @@ from learndock.reuse.prediction import Fault, Prediction
 from learndock.v1 import reuse_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
-from learndock.wire import tensor_from_message, tensor_to_message
+from learndock.wire import feature_space_to_message, tensor_from_message, tensor_to_message
 
 if TYPE_CHECKING:
     from learndock.client.local_reuse import LocalReuser
@@ -109,6 +109,7 @@ class DockReuser:
             request_id=uuid.uuid4().hex,
             labelled=labelled_to_message(plan.labelled),
             presumed=strategy_to_message(plan.presumed),
+            task_input=feature_space_to_message(plan.task_input) if plan.task_input else None,
         )
         made = reuser_from_message(stub.CreateReuser(request).reuser)
         reuser = cls(stub, made, semantic, timeout=timeout, progress=progress, at_home=at_home)

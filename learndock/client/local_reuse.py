@@ -17,9 +17,11 @@ from learndock.client.catalogue import Catalogue
 from learndock.client.result import Plan
 from learndock.client.values import Member
 from learndock.errors import LearndockError, NotFound
+from learndock.learnware import FeatureSpace
 from learndock.reuse import member as reuse_member
 from learndock.reuse.explanation import explain
 from learndock.reuse.labelled import LabelledReuser
+from learndock.reuse.mapped import mapped
 from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Fault, Prediction, no_member_left, one_line
 from learndock.reuse.reuser import Reuser
@@ -31,6 +33,7 @@ from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.sandbox.model_process import ModelProcess
+from learndock.schema.assignment import Assignment
 
 _LIFE_SECONDS = 12 * 3600.0
 _STARTED_AT_A_TIME = 4
@@ -83,7 +86,7 @@ class LocalReuser:
         Unavailable
             None could be started (NO_MEMBER_LEFT).
         """
-        starter = _Starter(catalogue, timeout)
+        starter = _Starter(catalogue, timeout, plan.task_input)
         started: list[_Started] = []
         faults: list[Fault] = []
         try:
@@ -183,9 +186,10 @@ class _Started:
 class _Starter:
     """Starts members from packages that are kept in the user's cache."""
 
-    def __init__(self, catalogue: Catalogue, timeout: float) -> None:
+    def __init__(self, catalogue: Catalogue, timeout: float, task_input: FeatureSpace | None) -> None:
         cache = platformdirs.user_cache_path("learndock")
         self._catalogue = catalogue
+        self._task_input = task_input
         self._packages = cache / "packages"
         self._packages.mkdir(parents=True, exist_ok=True)
         self._launcher = LearnwareLauncher(
@@ -203,7 +207,14 @@ class _Starter:
         process = self._launcher.open(package)
         model = _SandboxedModel(process)
         running = reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id)
-        return _Started(running, process, package)
+        return _Started(self._in_task_columns(running, member), process, package)
+
+    def _in_task_columns(self, made: reuse_member.Member, member: Member) -> reuse_member.Member:
+        """A member of another feature space as one that takes the task's rows."""
+        if not member.columns or self._task_input is None or made.semantic.input is None:
+            return made
+        assignment = Assignment(member.columns, self._task_input.dimension, made.semantic.input.dimension)
+        return mapped(made, assignment, self._task_input)
 
     def _package(self, member: Member) -> Path:
         version = self._catalogue.version(member.learnware_id, member.version)

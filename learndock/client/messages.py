@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from learndock.client.across import AcrossSingle
 from learndock.client.result import SearchResult
 from learndock.client.values import (
     Allowance,
@@ -31,6 +32,7 @@ from learndock.client.values import (
     ValidationState,
 )
 from learndock.errors import Internal, Reason
+from learndock.learnware import FeatureSpace
 from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Fault
 from learndock.v1 import (
@@ -45,6 +47,8 @@ from learndock.wire import (
     enum_from_message,
     enum_to_message,
     format_class_from_message,
+    match_from_message,
+    match_to_message,
     semantic_from_message,
     tensor_to_message,
     time_from_message,
@@ -76,7 +80,10 @@ def labelled_to_message(labelled: Labelled | None) -> reuse_service_pb2.Labelled
 def member_to_message(member: Member) -> reuse_service_pb2.ReuserMember:
     """Message of a reuser's member."""
     return reuse_service_pb2.ReuserMember(
-        learnware_id=member.learnware_id, version=member.version, weight=member.weight
+        learnware_id=member.learnware_id,
+        version=member.version,
+        weight=member.weight,
+        columns=[match_to_message(match) for match in member.columns],
     )
 
 
@@ -124,8 +131,10 @@ def _check_from_message(message: validator_service_pb2.CheckResult) -> CheckResu
     return CheckResult(message.name, _known(verdict, "check verdict"), message.message, message.seconds)
 
 
-def search_result_from_message(message: search_service_pb2.SearchResponse) -> SearchResult:
-    """Answer of a search."""
+def search_result_from_message(
+    message: search_service_pb2.SearchResponse, task_input: FeatureSpace | None = None
+) -> SearchResult:
+    """Answer of a search for a task of these columns."""
     certificate = message.certificate
     return SearchResult(
         singles=tuple(_single_from_message(single) for single in message.singles),
@@ -135,6 +144,8 @@ def search_result_from_message(message: search_service_pb2.SearchResponse) -> Se
         island_id=message.island_id,
         profile=message.profile,
         as_of_sequence=message.as_of_sequence,
+        across=tuple(_across_from_message(single) for single in message.across),
+        task_input=task_input,
     )
 
 
@@ -145,6 +156,23 @@ def _single_from_message(message: search_service_pb2.SingleResult) -> Single:
         version=message.version,
         mmd2=message.mmd2,
         percentile=message.percentile,
+        semantic_specification=semantic_from_message(message.semantic_specification),
+        owner_id=message.owner_id,
+        format_class=format_class_from_message(message.format_class),
+        explanation=message.explanation,
+    )
+
+
+def _across_from_message(message: search_service_pb2.AcrossResult) -> AcrossSingle:
+    return AcrossSingle(
+        rank=message.rank,
+        learnware_id=message.learnware_id,
+        version=message.version,
+        mmd2=message.mmd2,
+        distance=message.distance,
+        percentile=message.percentile,
+        shared=message.shared,
+        columns=tuple(match_from_message(match) for match in message.columns),
         semantic_specification=semantic_from_message(message.semantic_specification),
         owner_id=message.owner_id,
         format_class=format_class_from_message(message.format_class),

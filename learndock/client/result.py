@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from learndock.client.across import AcrossSingle
 from learndock.client.values import Certificate, Member, Mixture, SearchAdvice, Single, Strategy
 from learndock.errors import NotFound, Reason
-from learndock.learnware import SemanticSpecification
+from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.reuse.labels import Labelled
 
 NEAREST = 10
 SHARPNESS = 2
 LEAST_WEIGHT = 0.04
+NEAREST_ACROSS = 8
 _ADVICE = {
     None: "",
     SearchAdvice.USE_MIXTURE: "the mixture fits much better than any single",
@@ -41,6 +43,10 @@ class SearchResult:
         Profile of the island that made the scores.
     as_of_sequence
         Last change of the catalogue that the answer knows.
+    across
+        Learnwares of other feature spaces, nearest first; see `Question.across`.
+    task_input
+        What the task's columns are, as it was asked.
     """
 
     singles: tuple[Single, ...]
@@ -50,6 +56,8 @@ class SearchResult:
     island_id: str
     profile: int
     as_of_sequence: int
+    across: tuple[AcrossSingle, ...] = ()
+    task_input: FeatureSpace | None = None
 
     @property
     def best(self) -> Single | None:
@@ -66,13 +74,16 @@ class SearchResult:
             the mixture only where the dock advises it, else the nearest singles.
 
         The nearest singles are at most `NEAREST`, weighted by MMD2^-`SHARPNESS`, those of less than `LEAST_WEIGHT` of
-        the nearest one's left out: docs/decisions/0040-default-reuse.md tells why.
+        the nearest one's left out: docs/decisions/0040-default-reuse.md tells why. Where nothing of the task's own
+        feature space is likely to fit, it is the nearest of other feature spaces instead, if there are any.
 
         Raises
         ------
         NotFound
             Nothing was found.
         """
+        if self.crosses:
+            return self._across(1 if strategy is Strategy.TOP1 else NEAREST_ACROSS)
         mixed = self.mixes if strategy is None else strategy is not Strategy.TOP1
         if mixed and self.mixture is not None:
             return tuple(Member(m.learnware_id, m.version, m.weight) for m in self.mixture.members)
@@ -89,6 +100,17 @@ class SearchResult:
         """Whether the dock advises the mixture."""
         return self.advice is SearchAdvice.USE_MIXTURE and self.mixture is not None
 
+    @property
+    def crosses(self) -> bool:
+        """Whether learnwares of other feature spaces are what there is to reuse."""
+        unlikely = (SearchAdvice.NO_COMPARABLE_LEARNWARE, SearchAdvice.LIKELY_NOTHING_FITS)
+        return bool(self.across) and self.advice in unlikely
+
+    def _across(self, most: int) -> tuple[Member, ...]:
+        first, *others = self.across[:most]
+        alike = [one for one in others if _answers_alike(one.semantic_specification, first.semantic_specification)]
+        return tuple(Member(one.learnware_id, one.version, columns=one.columns) for one in (first, *alike))
+
     def _nearest(self) -> tuple[Member, ...]:
         first, *others = self.singles[:NEAREST]
         weighted = [  # without a distance, as of a search by words, the first is alone
@@ -100,7 +122,13 @@ class SearchResult:
         return Member(first.learnware_id, first.version), *near
 
     def __repr__(self) -> str:
-        told = (*self._lines(), self._mixture_line(), _ADVICE[self.advice], self.certificate.remark)
+        told = (
+            *self._lines(),
+            self._mixture_line(),
+            *self._across_lines(),
+            _ADVICE[self.advice],
+            self.certificate.remark,
+        )
         return "\n".join(filter(None, (self._head(), *told)))
 
     def _head(self) -> str:
@@ -113,6 +141,13 @@ class SearchResult:
             f"{single.rank:>4}  {single.learnware_id}  MMD2 {single.mmd2:.3e}  {single.percentile:5.1f} %"
             f"  {single.semantic_specification.name}"
             for single in self.singles
+        ]
+
+    def _across_lines(self) -> list[str]:
+        return [
+            f"{single.rank:>4}  {single.learnware_id}  distance {single.distance:.3e}  {single.shared:.0%} of columns"
+            f"  {single.semantic_specification.name}"
+            for single in self.across
         ]
 
     def _mixture_line(self) -> str:
@@ -145,12 +180,15 @@ class Plan:
         Rows to learn from, if there are any.
     presumed
         How they would answer without labels; None where that is not known.
+    task_input
+        What the task's columns are; needed where a member names its own.
     """
 
     members: tuple[Member, ...]
     strategy: Strategy | None
     labelled: Labelled | None = None
     presumed: Strategy | None = None
+    task_input: FeatureSpace | None = None
 
 
 def strategy_for(found: Reusable, strategy: Strategy | None, *, labelled: bool) -> Strategy | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 import time
 
+from learndock.client.across import Across
 from learndock.client.messages import search_mode_to_message, search_result_from_message
 from learndock.client.result import SearchResult
 from learndock.client.values import SearchMode
@@ -15,7 +16,7 @@ from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1.search_service_pb2_grpc import SearchServiceStub
-from learndock.wire import filter_to_message, specification_to_message
+from learndock.wire import enum_to_message, filter_to_message, specification_to_message
 from learndock.wire_private import private_to_message
 
 _POLL_SECONDS = 0.1
@@ -45,6 +46,8 @@ class Question:
         Waits until the index holds this change of the catalogue.
     max_scored
         Most exact scores; 0 for no limit.
+    across
+        When to look across feature spaces; needs a specification that tells what its columns are.
     """
 
     specification: Specification | PrivateSpecification | None = None
@@ -56,6 +59,7 @@ class Question:
     exclude: Sequence[str] = ()
     min_sequence: int = 0
     max_scored: int = 0
+    across: Across = Across.WHERE_NOTHING_FITS
 
 
 def ask(stub: SearchServiceStub, question: Question) -> SearchResult:
@@ -72,8 +76,9 @@ def ask(stub: SearchServiceStub, question: Question) -> SearchResult:
         exclude_learnware_ids=question.exclude,
         min_sequence=question.min_sequence,
         max_scored=question.max_scored,
+        across=enum_to_message(question.across, pb.Across, "ACROSS"),
     )
-    return search_result_from_message(stub.Search(request))
+    return search_result_from_message(stub.Search(request), task.input if isinstance(task, Specification) else None)
 
 
 def wait_until_found(stub: SearchServiceStub, learnware_id: str, timeout: float) -> None:

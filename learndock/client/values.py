@@ -11,6 +11,7 @@ from learndock.account import Invitation, Token, User
 from learndock.learnware import FormatClass, SemanticSpecification
 from learndock.reuse.prediction import Fault
 from learndock.reuse.strategy import Strategy as Strategy
+from learndock.schema.assignment import Match
 
 
 class SearchMode(StrEnum):
@@ -161,11 +162,15 @@ class Member:
         Its version; 0 for the current one.
     weight
         Its share, > 0.
+    columns
+        Which of the task's columns are its own, for a learnware of another feature space; empty for one that takes the
+        task's rows as they are.
     """
 
     learnware_id: str
     version: int = 0
     weight: float = 1.0
+    columns: tuple[Match, ...] = ()
 
 
 @dataclass(frozen=True)

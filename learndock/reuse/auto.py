@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from learndock.errors import InvalidInput
 from learndock.reuse import learning
+from learndock.reuse.alignment import output_alignment
 from learndock.reuse.combining import Combiner, Routed, WeightedMean
 from learndock.reuse.gathering import Matrix, Outputs
 from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.learning import Fitter, Shares
+from learndock.reuse.mapped import Mapped
 from learndock.reuse.member import Member
 from learndock.reuse.routing import Router
 
@@ -106,7 +108,7 @@ class AutoReuser(LabelledReuser):
 
         Weights by labels are near the members' shares where these are few, so they go with the mean of all.
         """
-        if name == self.presumed:
+        if name in (self.presumed, "HETERO_ALIGN"):
             return _BELIEF
         return _BELIEF_IN_STACKING if (name, self.presumed) == ("STACKING", "AVERAGE") else 1.0
 
@@ -118,6 +120,8 @@ class AutoReuser(LabelledReuser):
         router = self._router()
         if router is not None:
             fixed["JOB_SELECTOR"] = lambda outputs, features, truth, shares: Routed(router, shares)
+        if any(isinstance(member.model, Mapped) for member in self.members):
+            fixed["HETERO_ALIGN"] = output_alignment
         return fixed | {
             "ENSEMBLE_PRUNING": learning.pruning,
             "STACKING": learning.stacking,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from learndock.reuse.auto import AutoReuser
 from learndock.reuse.average import AverageReuser
 from learndock.reuse.job_selector import JobSelectorReuser
-from learndock.reuse.labelled import FeatureAugmentReuser, PruningReuser, StackingReuser
+from learndock.reuse.labelled import FeatureAugmentReuser, HeteroAlignReuser, PruningReuser, StackingReuser
 from learndock.reuse.reuser import Reuser
 from learndock.reuse.strategy import Strategy
 from learndock.reuse.top1 import Top1Reuser
@@ -18,4 +18,5 @@ ESTIMATORS: dict[Strategy, type[Reuser]] = {
     Strategy.FEATURE_AUGMENT: FeatureAugmentReuser,
     Strategy.STACKING: StackingReuser,
     Strategy.AUTO: AutoReuser,
+    Strategy.HETERO_ALIGN: HeteroAlignReuser,
 }

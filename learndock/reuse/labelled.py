@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learndock.errors import InvalidInput, Reason
 from learndock.reuse import learning
+from learndock.reuse.alignment import output_alignment
 from learndock.reuse.combining import Combiner
 from learndock.reuse.features import Features
 from learndock.reuse.gathering import Matrix, Outputs, gather
@@ -104,6 +105,16 @@ class FeatureAugmentReuser(LabelledReuser):
 
     def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
         return learning.feature_augment(outputs, features, truth, self.shares_)
+
+
+class HeteroAlignReuser(LabelledReuser):
+    """The members' mean, aligned with the labelled rows and corrected by what is left; see `output_alignment`.
+
+    For members from another feature space (`learndock.reuse.mapped`), whose answers are systematically off.
+    """
+
+    def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
+        return output_alignment(outputs, features, truth, self.shares_)
 
 
 def truth_matrix(y: object, outputs: Outputs, row_count: int) -> Matrix:

@@ -19,6 +19,7 @@ from learndock.package.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, ModelE
 from learndock.package.model_sources import REUSER
 from learndock.package.requirements import read_requirements
 from learndock.reuse.labelled import LabelledReuser
+from learndock.reuse.mapped import Mapped
 from learndock.reuse.member import Member, shares
 from learndock.reuse.outputs import names_of
 from learndock.reuse.reuser import Reuser
@@ -67,9 +68,10 @@ def save(path: Path, reuser: Reuser, packages: Sequence[Path], describing: Descr
     Raises
     ------
     InvalidInput
-        Members pin different versions of one library (UNSUPPORTED_DEPENDENCY), have no specification or a module that
-        is no file (STRATEGY_UNSUITABLE), or the parts do not fit a package.
+        Members pin different versions of one library (UNSUPPORTED_DEPENDENCY), are of another feature space, have no
+        specification or a module that is no file (STRATEGY_UNSUITABLE), or the parts do not fit a package.
     """
+    _check_own_columns(reuser)
     semantic = _semantic(reuser, describing)
     specification = _specification(reuser)
     files: dict[str, bytes] = {REUSER_NAME: _pickled(reuser), **dict(_code())}
@@ -93,6 +95,16 @@ def save(path: Path, reuser: Reuser, packages: Sequence[Path], describing: Descr
         requirements=merged((*lines, installed_requirements(_LIBRARIES))),
         required_learnware_ids=[member.learnware_id for member in reuser.members],
     )
+
+
+def _check_own_columns(reuser: Reuser) -> None:
+    mapped = [member.learnware_id for member in reuser.members if isinstance(member.model, Mapped)]
+    if mapped:
+        raise InvalidInput(
+            Reason.STRATEGY_UNSUITABLE,
+            f"{mapped[0]} is of another feature space; only members with the task's own columns can be saved.",
+            field="members",
+        )
 
 
 def merged(requirements: Sequence[Sequence[str]]) -> tuple[str, ...]:

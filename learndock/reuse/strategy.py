@@ -25,6 +25,7 @@ class Strategy(StrEnum):
     FEATURE_AUGMENT = "FEATURE_AUGMENT"
     STACKING = "STACKING"
     AUTO = "AUTO"
+    HETERO_ALIGN = "HETERO_ALIGN"
 
     @property
     def needs_labels(self) -> bool:

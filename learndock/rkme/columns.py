@@ -33,19 +33,22 @@ class TableSchema:
         Columns that may have gaps; each gets another column that is 1 where there is one.
     units
         Units of columns, for their description.
+    meanings
+        What columns mean, in words, for their description: by it they are found among other tables' columns.
     """
 
     vocabulary: Mapping[str, Sequence[str]] = field(default_factory=dict)
     dates: Sequence[str] = ()
     missing: Sequence[str] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.vocabulary or self.dates or self.missing or self.units)
+        return bool(self.vocabulary or self.dates or self.missing or self.units or self.meanings)
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise `InvalidInput` for a declared column that is not there."""
-        for declared in (*self.vocabulary, *self.dates, *self.missing, *self.units):
+        for declared in (*self.vocabulary, *self.dates, *self.missing, *self.units, *self.meanings):
             if declared not in names:
                 raise InvalidInput(Reason.FIELD_INVALID, f"There is no column {declared!r}.", field="schema")
 
@@ -113,8 +116,9 @@ def _encoded(column: Column, schema: TableSchema) -> Iterator[tuple[str, NDArray
         yield from _categories(column, gaps, vocabulary)
     else:
         description, values = _dates(column, gaps) if _is_date(column, schema) else _plain(column, gaps)
-        unit = schema.units.get(name)
-        yield description + (f" [{unit}]" if unit else ""), _filled(values, gaps)
+        meaning, unit = schema.meanings.get(name), schema.units.get(name)
+        described = f"{description}: {meaning}" if meaning else description
+        yield described + (f" [{unit}]" if unit else ""), _filled(values, gaps)
     if name in schema.missing:
         yield f"{name} is missing (0 or 1)", gaps.astype(np.float64)
 

@@ -43,6 +43,8 @@ class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.Val
     """A convex combination of the members fitted on the labelled rows, with the members' shares as prior."""
     STRATEGY_AUTO: _Strategy.ValueType  # 7
     """What does best on the labelled rows in cross-validation, among all of the above and models of those rows alone."""
+    STRATEGY_HETERO_ALIGN: _Strategy.ValueType  # 8
+    """The members' mean, brought to the truth of the labelled rows and corrected by what is left; for members from another feature space."""
 
 class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
     """How several learnwares become one answer."""
@@ -63,6 +65,8 @@ STRATEGY_STACKING: Strategy.ValueType  # 6
 """A convex combination of the members fitted on the labelled rows, with the members' shares as prior."""
 STRATEGY_AUTO: Strategy.ValueType  # 7
 """What does best on the labelled rows in cross-validation, among all of the above and models of those rows alone."""
+STRATEGY_HETERO_ALIGN: Strategy.ValueType  # 8
+"""The members' mean, brought to the truth of the labelled rows and corrected by what is left; for members from another feature space."""
 Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
 
 class _ReuserState:
@@ -102,22 +106,28 @@ class ReuserMember(_message.Message):
     LEARNWARE_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
     learnware_id: _builtins.str
     """Its id."""
     version: _builtins.int
     """Its version; 0 for the current one."""
     weight: _builtins.float
     """Its share, > 0; shares are renormalised. Default: equal."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.ColumnMatch]:
+        """Which of the task's columns are its own, for a member of another feature space; columns that it lacks are filled from its specification. Empty for one that takes the task's rows as they are."""
+
     def __init__(
         self,
         *,
         learnware_id: _builtins.str = ...,
         version: _builtins.int = ...,
         weight: _builtins.float = ...,
+        columns: _abc.Iterable[_types_pb2.ColumnMatch] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["learnware_id", b"learnware_id", "version", b"version", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "learnware_id", b"learnware_id", "version", b"version", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,6 +294,7 @@ class CreateReuserRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     LABELLED_FIELD_NUMBER: _builtins.int
     PRESUMED_FIELD_NUMBER: _builtins.int
+    TASK_INPUT_FIELD_NUMBER: _builtins.int
     strategy: Global___Strategy.ValueType
     """Strategy; unspecified lets the dock choose."""
     request_id: _builtins.str
@@ -292,11 +303,15 @@ class CreateReuserRequest(_message.Message):
     """How the members would be reused without labels, which AUTO believes in while labels are few: JOB_SELECTOR for a mixture, AVERAGE for learnwares that are alike. Default: AVERAGE. Not used by other strategies."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReuserMember]:
-        """1 to 16 members, all of one task and input space."""
+        """1 to 16 members, all of one task, and of one input space unless they name `columns`."""
 
     @_builtins.property
     def labelled(self) -> Global___LabelledRows:
-        """Rows to fit on. Needed by ENSEMBLE_PRUNING, FEATURE_AUGMENT, STACKING and AUTO, not used by the others. Kept with the reuser and forgotten with it."""
+        """Rows to fit on. Needed by ENSEMBLE_PRUNING, FEATURE_AUGMENT, STACKING, HETERO_ALIGN and AUTO, not used by the others. Kept with the reuser and forgotten with it."""
+
+    @_builtins.property
+    def task_input(self) -> _types_pb2.FeatureSpace:
+        """What the task's columns are; needed where a member names `columns`."""
 
     def __init__(
         self,
@@ -306,10 +321,11 @@ class CreateReuserRequest(_message.Message):
         request_id: _builtins.str = ...,
         labelled: Global___LabelledRows | None = ...,
         presumed: Global___Strategy.ValueType = ...,
+        task_input: _types_pb2.FeatureSpace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "task_input", b"task_input"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "members", b"members", "presumed", b"presumed", "request_id", b"request_id", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "members", b"members", "presumed", b"presumed", "request_id", b"request_id", "strategy", b"strategy", "task_input", b"task_input"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,34 @@ SEARCH_MODE_EXHAUSTIVE: SearchMode.ValueType  # 3
 """Scores every learnware of the island; the oracle, for tests."""
 Global___SearchMode: _TypeAlias = SearchMode  # noqa: Y015
 
+class _Across:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AcrossEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Across.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACROSS_UNSPECIFIED: _Across.ValueType  # 0
+    """Taken as WHERE_NOTHING_FITS."""
+    ACROSS_WHERE_NOTHING_FITS: _Across.ValueType  # 1
+    """When no learnware can be compared with the task, or none is likely to fit."""
+    ACROSS_ALWAYS: _Across.ValueType  # 2
+    """Always."""
+    ACROSS_NEVER: _Across.ValueType  # 3
+    """Never."""
+
+class Across(_Across, metaclass=_AcrossEnumTypeWrapper):
+    """When to look at learnwares of other feature spaces, whose columns partly mean the same as the task's."""
+
+ACROSS_UNSPECIFIED: Across.ValueType  # 0
+"""Taken as WHERE_NOTHING_FITS."""
+ACROSS_WHERE_NOTHING_FITS: Across.ValueType  # 1
+"""When no learnware can be compared with the task, or none is likely to fit."""
+ACROSS_ALWAYS: Across.ValueType  # 2
+"""Always."""
+ACROSS_NEVER: Across.ValueType  # 3
+"""Never."""
+Global___Across: _TypeAlias = Across  # noqa: Y015
+
 class _SearchAdvice:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -92,6 +120,7 @@ class SearchRequest(_message.Message):
     MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
     MAX_SCORED_FIELD_NUMBER: _builtins.int
     PRIVATE_SPECIFICATION_FIELD_NUMBER: _builtins.int
+    ACROSS_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
     """Singles wanted, 1 to 100; default 10."""
     max_mixture_members: _builtins.int
@@ -102,6 +131,8 @@ class SearchRequest(_message.Message):
     """Waits until the index holds this change of the catalogue (to read an own write)."""
     max_scored: _builtins.int
     """Most exact scores; 0 for no limit but the deadline. Reaching it leaves `certified` false."""
+    across: Global___Across.ValueType
+    """When to look across feature spaces. Needs a table whose columns are described in `specification.input`."""
     @_builtins.property
     def filter(self) -> _types_pb2.SemanticFilter:
         """Which learnwares are admitted, words included."""
@@ -130,10 +161,11 @@ class SearchRequest(_message.Message):
         min_sequence: _builtins.int = ...,
         max_scored: _builtins.int = ...,
         private_specification: _types_pb2.PrivateSpecification | None = ...,
+        across: Global___Across.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "private_specification", b"private_specification", "specification", b"specification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclude_learnware_ids", b"exclude_learnware_ids", "filter", b"filter", "max_mixture_members", b"max_mixture_members", "max_scored", b"max_scored", "min_sequence", b"min_sequence", "mode", b"mode", "private_specification", b"private_specification", "specification", b"specification", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["across", b"across", "exclude_learnware_ids", b"exclude_learnware_ids", "filter", b"filter", "max_mixture_members", b"max_mixture_members", "max_scored", b"max_scored", "min_sequence", b"min_sequence", "mode", b"mode", "private_specification", b"private_specification", "specification", b"specification", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -194,6 +226,76 @@ class SingleResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SingleResult: _TypeAlias = SingleResult  # noqa: Y015
+
+@_typing.final
+class AcrossResult(_message.Message):
+    """A learnware of another feature space that was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANK_FIELD_NUMBER: _builtins.int
+    LEARNWARE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MMD2_FIELD_NUMBER: _builtins.int
+    DISTANCE_FIELD_NUMBER: _builtins.int
+    PERCENTILE_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    SEMANTIC_SPECIFICATION_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_CLASS_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    rank: _builtins.int
+    """Its rank among these, from 1."""
+    learnware_id: _builtins.str
+    """Its id."""
+    version: _builtins.int
+    """Its version."""
+    mmd2: _builtins.float
+    """Squared MMD to the task on the shared columns, >= 0; exact."""
+    distance: _builtins.float
+    """What these are ranked by: with the share s of columns in common, s mmd2 and, for the rest, 1 - s times what distributions as broad as the task are apart when they do not overlap."""
+    percentile: _builtins.float
+    """Share of random pairs of learnwares of these very columns that are farther apart on the shared ones, 0 to 100; 0 where there are too few to tell."""
+    shared: _builtins.float
+    """Share of both sides' columns that are common, each match counted by its confidence, 0 to 1."""
+    owner_id: _builtins.str
+    """Its owner."""
+    format_class: _types_pb2.FormatClass.ValueType
+    """How its model is stored."""
+    explanation: _builtins.str
+    """Why it is offered, one sentence."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.ColumnMatch]:
+        """Which columns are taken for one, in the learnware's order. Correct them where they are wrong before reusing."""
+
+    @_builtins.property
+    def semantic_specification(self) -> _types_pb2.SemanticSpecification:
+        """What it is for."""
+
+    def __init__(
+        self,
+        *,
+        rank: _builtins.int = ...,
+        learnware_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        mmd2: _builtins.float = ...,
+        distance: _builtins.float = ...,
+        percentile: _builtins.float = ...,
+        shared: _builtins.float = ...,
+        columns: _abc.Iterable[_types_pb2.ColumnMatch] | None = ...,
+        semantic_specification: _types_pb2.SemanticSpecification | None = ...,
+        owner_id: _builtins.str = ...,
+        format_class: _types_pb2.FormatClass.ValueType = ...,
+        explanation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["semantic_specification", b"semantic_specification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "distance", b"distance", "explanation", b"explanation", "format_class", b"format_class", "learnware_id", b"learnware_id", "mmd2", b"mmd2", "owner_id", b"owner_id", "percentile", b"percentile", "rank", b"rank", "semantic_specification", b"semantic_specification", "shared", b"shared", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcrossResult: _TypeAlias = AcrossResult  # noqa: Y015
 
 @_typing.final
 class MixtureMember(_message.Message):
@@ -326,6 +428,7 @@ class SearchResponse(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     AS_OF_SEQUENCE_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
+    ACROSS_FIELD_NUMBER: _builtins.int
     island_id: _builtins.str
     """Island that was searched; empty without a specification."""
     profile: _builtins.int
@@ -346,6 +449,10 @@ class SearchResponse(_message.Message):
     def certificate(self) -> Global___Certificate:
         """What is proven."""
 
+    @_builtins.property
+    def across(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcrossResult]:
+        """Learnwares of other feature spaces, nearest first; ties by id. Never certified."""
+
     def __init__(
         self,
         *,
@@ -356,10 +463,11 @@ class SearchResponse(_message.Message):
         profile: _builtins.int = ...,
         as_of_sequence: _builtins.int = ...,
         advice: Global___SearchAdvice.ValueType = ...,
+        across: _abc.Iterable[Global___AcrossResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "mixture", b"mixture"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "as_of_sequence", b"as_of_sequence", "certificate", b"certificate", "island_id", b"island_id", "mixture", b"mixture", "profile", b"profile", "singles", b"singles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["across", b"across", "advice", b"advice", "as_of_sequence", b"as_of_sequence", "certificate", b"certificate", "island_id", b"island_id", "mixture", b"mixture", "profile", b"profile", "singles", b"singles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

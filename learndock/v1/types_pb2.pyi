@@ -441,6 +441,44 @@ class SemanticSpecification(_message.Message):
 Global___SemanticSpecification: _TypeAlias = SemanticSpecification  # noqa: Y015
 
 @_typing.final
+class ColumnMatch(_message.Message):
+    """A column of a user's task that is taken for a column of a learnware."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_COLUMN_FIELD_NUMBER: _builtins.int
+    LEARNWARE_COLUMN_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    task_column: _builtins.int
+    """Position in the task."""
+    learnware_column: _builtins.int
+    """Position in the learnware."""
+    confidence: _builtins.float
+    """0 to 1; 1 for equal descriptions. Not read where a match is sent to a service."""
+    factor: _builtins.float
+    """What the task's numbers are multiplied with to come to the learnware's unit, finite; 0 is taken as 1."""
+    offset: _builtins.float
+    """What is added to them after that, finite."""
+    def __init__(
+        self,
+        *,
+        task_column: _builtins.int = ...,
+        learnware_column: _builtins.int = ...,
+        confidence: _builtins.float = ...,
+        factor: _builtins.float = ...,
+        offset: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "factor", b"factor", "learnware_column", b"learnware_column", "offset", b"offset", "task_column", b"task_column"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ColumnMatch: _TypeAlias = ColumnMatch  # noqa: Y015
+
+@_typing.final
 class Fidelity(_message.Message):
     """How near the summary is to the data it was made of."""
 

@@ -7,6 +7,7 @@ from learndock.reuse import strategy as strategies
 from learndock.serving.sql import Database, once
 from learndock.v1 import reuse_service_pb2 as pb
 from services.reuse.catalogue import Catalogue
+from services.reuse.columns import read_task_input, with_columns
 from services.reuse.labelled import read_labelled
 from services.reuse.messages import record_to_message, strategy_from_message
 from services.reuse.models import RequestRow
@@ -36,19 +37,28 @@ class Creation:
             There are as many reusers as there may be (TOO_MANY_REUSERS).
         """
         shares = shares_of([member.weight for member in request.members])
+        task_input = read_task_input(request)
         members = [
-            self._catalogue.resolve(member.learnware_id, member.version, share)
-            for member, share in zip(request.members, shares, strict=True)
+            with_columns(
+                self._catalogue.resolve(member.learnware_id, member.version, share),
+                member.columns,
+                task_input,
+                f"members[{position}].columns",
+            )
+            for position, (member, share) in enumerate(zip(request.members, shares, strict=True))
         ]
+        seen = [member.seen_by(task_input) for member in members]
         labelled = read_labelled(request.labelled) if request.HasField("labelled") else None
         has_labels = labelled is not None
-        strategy = strategy_from_message(request.strategy) or strategies.choose(members, labelled=has_labels)
+        strategy = strategy_from_message(request.strategy) or strategies.choose(seen, labelled=has_labels)
         presumed = strategy_from_message(request.presumed)
-        strategies.check(strategy, members, labelled=has_labels)
+        strategies.check(strategy, seen, labelled=has_labels)
         with self._database.write() as session:
 
             def make() -> pb.CreateReuserResponse:
-                record = self._reusers.insert(session, principal.user_id, strategy, members, labelled, presumed)
+                record = self._reusers.insert(
+                    session, principal.user_id, strategy, members, labelled, presumed, task_input
+                )
                 return pb.CreateReuserResponse(reuser=record_to_message(record))
 
             response = once(

@@ -8,8 +8,10 @@ import threading
 
 import numpy as np
 
+from learndock.learnware import FeatureSpace
 from learndock.reuse.explanation import explain
 from learndock.reuse.labelled import LabelledReuser
+from learndock.reuse.mapped import mapped
 from learndock.reuse.member import Inputs, Member
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.reuser import Reuser
@@ -99,7 +101,7 @@ class LiveReusers:
 
     def _keep(self, record: ReuserRecord, models: dict[int, WarmModel]) -> LiveReuser:
         positions = tuple(sorted(models))
-        members = [_member(record.members[position], models[position]) for position in positions]
+        members = [_member(record.members[position], models[position], record.task_input) for position in positions]
         estimator = make_reuser(
             record.strategy,
             members,
@@ -140,5 +142,8 @@ class LiveReusers:
             self.drop(reuser_id)
 
 
-def _member(record: MemberRecord, model: WarmModel) -> Member:
-    return Member(model, record.specification, record.semantic, record.weight, record.learnware_id)
+def _member(record: MemberRecord, model: WarmModel, task_input: FeatureSpace | None) -> Member:
+    member = Member(model, record.specification, record.semantic, record.weight, record.learnware_id)
+    if record.assignment is None or task_input is None:
+        return member
+    return mapped(member, record.assignment, task_input)

@@ -9,6 +9,7 @@ from learndock.reuse.prediction import Fault, Prediction
 from learndock.reuse.strategy import Strategy
 from learndock.v1 import reuse_service_pb2 as pb
 from learndock.wire import enum_from_message, enum_to_message, tensor_to_message, time_to_message
+from services.reuse.columns import columns_to_message
 from services.reuse.record import ReuserRecord
 
 
@@ -32,7 +33,12 @@ def record_to_message(record: ReuserRecord) -> pb.Reuser:
         reuser_id=record.reuser_id,
         strategy=enum_to_message(record.strategy, pb.Strategy, "STRATEGY"),
         members=[
-            pb.ReuserMember(learnware_id=member.learnware_id, version=member.version, weight=member.weight)
+            pb.ReuserMember(
+                learnware_id=member.learnware_id,
+                version=member.version,
+                weight=member.weight,
+                columns=columns_to_message(member),
+            )
             for member in record.members
         ],
         state=enum_to_message(record.state, pb.ReuserState, "REUSER_STATE"),

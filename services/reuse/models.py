@@ -35,6 +35,7 @@ class ReuserRow(Table):
     expected_error: Mapped[float | None] = mapped_column(Float)
     explanation: Mapped[str] = mapped_column(Text, default="")
     contributions: Mapped[list[float]] = mapped_column(JSON, default=list)
+    task_input: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     members: Mapped[list[MemberRow]] = relationship(
         order_by="MemberRow.position", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
     )
@@ -54,6 +55,7 @@ class MemberRow(Table):
     semantic: Mapped[bytes] = mapped_column(LargeBinary)
     specification: Mapped[bytes] = mapped_column(LargeBinary)
     fault: Mapped[str] = mapped_column(Text, default="")
+    columns: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
 
 class RequestRow(RequestLog, Table):

@@ -74,7 +74,7 @@ class Preparation:
             return
         models = {position: self._live.new_model(record.members[position]) for position in _needed(record)}
         faults = self._load(record, models)
-        faults |= _unlike(models, faults)
+        faults |= _unlike(record, models, faults)
         for position in faults:
             models[position].close()
         self._settle(record, {position: model for position, model in models.items() if position not in faults}, faults)
@@ -93,7 +93,7 @@ class Preparation:
                 model.close()
             self._finish(record.reuser_id, ReuserState.FAILED, reason=one_line(error), faults=faults)
             return
-        shape = next((model.input_shape for model in models.values() if model.input_shape), None)
+        shape = next(iter(_item_shapes(record, models).values()), None)
         if not self._finish(
             record.reuser_id, ReuserState.READY, faults=faults, item_shape=shape, learnt=live.learnt(record)
         ):
@@ -158,12 +158,24 @@ def _needed(record: ReuserRecord) -> range:
     return range(1 if record.strategy is Strategy.TOP1 else len(record.members))
 
 
-def _unlike(models: dict[int, WarmModel], faults: dict[int, str]) -> dict[int, str]:
+def _unlike(record: ReuserRecord, models: dict[int, WarmModel], faults: dict[int, str]) -> dict[int, str]:
     """Faults of models that take other items than the first one that loaded."""
-    shapes = {position: model.input_shape for position, model in models.items() if position not in faults}
-    known = [shape for shape in shapes.values() if shape is not None]
+    loaded = {position: model for position, model in models.items() if position not in faults}
+    shapes = _item_shapes(record, loaded)
+    first = next(iter(shapes.values()), None)
     return {
-        position: f"It takes items of shape {list(shape)}, the others {list(known[0])}."
+        position: f"It takes items of shape {list(shape)}, the others {list(first)}."
         for position, shape in shapes.items()
-        if shape is not None and shape != known[0]
+        if first is not None and shape != first
     }
+
+
+def _item_shapes(record: ReuserRecord, models: dict[int, WarmModel]) -> dict[int, tuple[int, ...]]:
+    """Shape of the task's items for each model that tells; a member of another feature space takes the task's rows."""
+    shapes = {}
+    for position, model in models.items():
+        assignment = record.members[position].assignment
+        shape = model.input_shape if assignment is None else (assignment.task_dimension,)
+        if shape is not None:
+            shapes[position] = shape
+    return shapes

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from learndock.learnware import SemanticSpecification
+from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.reuse.labels import Labelled
+from learndock.reuse.mapped import in_task_columns
 from learndock.reuse.prediction import Fault
 from learndock.reuse.strategy import Strategy
 from learndock.rkme.specification import Specification
+from learndock.schema.assignment import Assignment
 
 
 class ReuserState(StrEnum):
@@ -35,6 +37,8 @@ class MemberRecord:
         What it is for, and what its training inputs looked like.
     fault
         Why it was left out when the reuser was prepared; empty when it takes part.
+    assignment
+        Which of the task's columns are its own; None where it takes the task's rows as they are.
     """
 
     learnware_id: str
@@ -44,6 +48,16 @@ class MemberRecord:
     semantic: SemanticSpecification
     specification: Specification | None
     fault: str = ""
+    assignment: Assignment | None = None
+
+    def seen_by(self, task_input: FeatureSpace | None) -> MemberRecord:
+        """The member in the task's columns, for whoever compares members; itself where it takes these as they are."""
+        if self.assignment is None or task_input is None:
+            return self
+        specification = in_task_columns(self.specification, self.assignment, task_input)
+        return replace(
+            self, semantic=replace(self.semantic, input=task_input), specification=specification, assignment=None
+        )
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,8 @@ class ReuserRecord:
         What came of them, once it is READY.
     asleep
         Whether its sandboxes were ended because it was idle.
+    task_input
+        What the task's columns are; None where every member takes the task's rows as they are.
     """
 
     reuser_id: str
@@ -111,6 +127,7 @@ class ReuserRecord:
     presumed: Strategy | None = None
     learnt: Learnt = NOTHING_LEARNT
     asleep: bool = False
+    task_input: FeatureSpace | None = None
 
     @property
     def faults(self) -> tuple[Fault, ...]:

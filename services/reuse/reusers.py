@@ -11,6 +11,7 @@ import uuid
 from sqlalchemy.orm import Session
 
 from learndock.errors import FailedPrecondition, InvalidInput, NotFound, Reason, ResourceExhausted
+from learndock.learnware import FeatureSpace
 from learndock.reuse.labels import Labelled
 from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Prediction
@@ -71,6 +72,7 @@ class Reusers:
         members: Sequence[MemberRecord],
         labelled: Labelled | None,
         presumed: Strategy | None,
+        task_input: FeatureSpace | None,
     ) -> ReuserRecord:
         """Enter a new reuser, PREPARING.
 
@@ -95,6 +97,7 @@ class Reusers:
             expire_time=created + timedelta(seconds=self._quota.idle_seconds),
             labelled=labelled,
             presumed=presumed,
+            task_input=task_input,
         )
         store.add(session, record)
         return record

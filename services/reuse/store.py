@@ -12,11 +12,14 @@ from learndock.reuse.strategy import Strategy
 from learndock.v1 import reuse_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.wire import (
+    feature_space_from_message,
+    feature_space_to_message,
     semantic_from_message,
     semantic_to_message,
     specification_from_message,
     specification_to_message,
 )
+from services.reuse.columns import columns_to_message, read_assignment
 from services.reuse.labelled import labelled_to_message, read_labelled
 from services.reuse.models import MemberRow, ReuserRow
 from services.reuse.record import Learnt, MemberRecord, ReuserRecord, ReuserState
@@ -38,6 +41,7 @@ def add(session: Session, record: ReuserRecord) -> None:
             expire_time=record.expire_time,
             labelled=labelled_to_message(record.labelled).SerializeToString() if record.labelled else b"",
             presumed=record.presumed.value if record.presumed else "",
+            task_input=feature_space_to_message(record.task_input).SerializeToString() if record.task_input else b"",
             members=[_member_row(position, member) for position, member in enumerate(record.members)],
         )
     )
@@ -124,11 +128,12 @@ def remove_expired(session: Session, now: datetime) -> None:
 
 
 def _record(row: ReuserRow) -> ReuserRecord:
+    task_input = feature_space_from_message(types_pb2.FeatureSpace.FromString(row.task_input))
     return ReuserRecord(
         reuser_id=row.reuser_id,
         owner_id=row.owner_id,
         strategy=Strategy(row.strategy),
-        members=tuple(_member(member) for member in row.members),
+        members=tuple(_member(member, task_input.dimension) for member in row.members),
         state=ReuserState(row.state),
         phase=row.phase,
         percent=row.percent,
@@ -139,21 +144,25 @@ def _record(row: ReuserRow) -> ReuserRecord:
         labelled=read_labelled(pb.LabelledRows.FromString(row.labelled)) if row.labelled else None,
         presumed=Strategy(row.presumed) if row.presumed else None,
         learnt=Learnt(row.explanation, tuple(row.contributions), row.expected_error),
+        task_input=task_input if row.task_input else None,
     )
 
 
-def _member(row: MemberRow) -> MemberRecord:
+def _member(row: MemberRow, task_dimension: int) -> MemberRecord:
     specification = row.specification
+    semantic = semantic_from_message(types_pb2.SemanticSpecification.FromString(row.semantic))
+    columns = pb.ReuserMember.FromString(row.columns).columns
     return MemberRecord(
         learnware_id=row.learnware_id,
         version=row.version,
         sha256=row.sha256,
         weight=row.weight,
-        semantic=semantic_from_message(types_pb2.SemanticSpecification.FromString(row.semantic)),
+        semantic=semantic,
         specification=specification_from_message(types_pb2.Specification.FromString(specification))
         if specification
         else None,
         fault=row.fault,
+        assignment=read_assignment(columns, task_dimension, semantic.input) if columns else None,
     )
 
 
@@ -168,6 +177,7 @@ def _member_row(position: int, member: MemberRecord) -> MemberRow:
         semantic=semantic_to_message(member.semantic).SerializeToString(),
         specification=specification_to_message(specification).SerializeToString() if specification else b"",
         fault=member.fault,
+        columns=pb.ReuserMember(columns=columns_to_message(member)).SerializeToString(),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.account import Principal
-from learndock.learnware import FeatureSpace, FormatClass, SemanticFilter
+from learndock.learnware import FeatureSpace, FormatClass, Modality, SemanticFilter
 from services.search.entry import Entry
 
 Bitmap = NDArray[np.bool_]
@@ -151,6 +151,19 @@ def _format_class(entry: Entry) -> FormatClass | None:
     return entry.learnware.current_version.format_class
 
 
+def described(entry: Entry) -> FeatureSpace | None:
+    """What the columns of a learnware's table are; None where it says nothing of them or has no specification."""
+    space, key = entry.learnware.semantic_specification.input, entry.island
+    if space is None or key is None or key.modality is not Modality.TABLE or space.dimension != key.dimension:
+        return None
+    return space if any(text.strip() for text in space.descriptions.values()) else None
+
+
+def _columns(entry: Entry) -> Hashable:
+    space = described(entry)
+    return tuple(sorted(space.descriptions.items())) if space is not None else None
+
+
 _FACETS: Mapping[str, Callable[[Entry], Hashable]] = {
     "private_owner": _private_owner,
     "owner": lambda entry: entry.learnware.owner_id,
@@ -164,6 +177,7 @@ _FACETS: Mapping[str, Callable[[Entry], Hashable]] = {
     "inputs": lambda entry: _described(entry.learnware.semantic_specification.input),
     "outputs": lambda entry: _described(entry.learnware.semantic_specification.output),
     "answer": lambda entry: entry.answer,
+    "columns": _columns,
 }
 
 

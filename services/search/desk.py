@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from learndock.account import Principal
 from learndock.errors import NotFound, Reason
+from learndock.schema.meanings import Meanings
+from learndock.schema.schema import Encode
 from learndock.serving import caller, telemetry
+from services.search.across import search_across
 from services.search.catalogue import Admission
 from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
@@ -35,12 +38,15 @@ class SearchDesk:
         Who computes when.
     exhaustive_below
         With fewer admitted learnwares, all are scored exactly.
+    meanings
+        Vectors of what columns mean.
     """
 
     live: LiveIndex
     engine: ScoringEngine
     turns: Turns
     exhaustive_below: int
+    meanings: Encode = field(default_factory=Meanings)
 
     def answer(self, question: Question, *, min_sequence: int) -> Answer:
         """Answer a question, once the index holds the change `min_sequence`.
@@ -71,7 +77,17 @@ class SearchDesk:
             exhaustive_below=self.exhaustive_below,
         )
         _measure(answer)
-        return answer
+        if question.specification is None or not question.across.wanted(answer.advice):
+            return answer
+        across = search_across(
+            index,
+            question.specification,
+            Admission(question.caller, question.filter, question.excluded, worded),
+            top_k=question.top_k,
+            encode=self.meanings,
+            time_left=caller.remaining_seconds,
+        )
+        return replace(answer, across=across)
 
     def islands(self, principal: Principal) -> list[tuple[IslandIndex, int]]:
         """Islands of which the caller may see a learnware, with the number of those."""

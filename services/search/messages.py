@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from learndock import wire
 from learndock.account import Principal
 from learndock.errors import InvalidInput, Reason
+from learndock.schema.comparison import share_of
 from learndock.v1 import search_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.wire_private import private_from_message
+from services.search.across import Across, AcrossSingle
 from services.search.assessment import mixture_sentence
 from services.search.certified import Mode
 from services.search.engines.port import EngineStatus
@@ -62,6 +64,7 @@ def question_from_message(request: pb.SearchRequest, caller: Principal) -> Quest
         excluded=frozenset(request.exclude_learnware_ids),
         max_scored=request.max_scored or None,
         private=private,
+        across=wire.enum_from_message(request.across, pb.Across, "ACROSS", Across) or Across.WHERE_NOTHING_FITS,
     )
 
 
@@ -83,6 +86,7 @@ def answer_to_message(answer: Answer) -> pb.SearchResponse:
         profile=answer.profile,
         as_of_sequence=answer.sequence,
         advice=wire.enum_to_message(answer.advice, pb.SearchAdvice, "SEARCH_ADVICE"),
+        across=[_across_to_message(rank, single) for rank, single in enumerate(answer.across, start=1)],
     )
 
 
@@ -94,6 +98,24 @@ def _single_to_message(rank: int, single: Single) -> pb.SingleResult:
         version=single.entry.version,
         mmd2=single.mmd2,
         percentile=single.percentile,
+        semantic_specification=wire.semantic_to_message(learnware.semantic_specification),
+        owner_id=learnware.owner_id,
+        format_class=wire.format_class_to_message(learnware.current_version.format_class),
+        explanation=single.explanation,
+    )
+
+
+def _across_to_message(rank: int, single: AcrossSingle) -> pb.AcrossResult:
+    learnware = single.entry.learnware
+    return pb.AcrossResult(
+        rank=rank,
+        learnware_id=learnware.learnware_id,
+        version=single.entry.version,
+        mmd2=single.mmd2,
+        distance=single.distance,
+        percentile=single.percentile,
+        shared=share_of(single.assignment),
+        columns=[wire.match_to_message(match) for match in single.assignment.matches],
         semantic_specification=wire.semantic_to_message(learnware.semantic_specification),
         owner_id=learnware.owner_id,
         format_class=wire.format_class_to_message(learnware.current_version.format_class),

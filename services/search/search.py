@@ -13,6 +13,7 @@ from learndock.learnware import SemanticFilter
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from services.search import assessment
+from services.search.across import Across, AcrossSingle
 from services.search.assessment import Advice
 from services.search.catalogue import Admission
 from services.search.certified import Budget, Candidates, Mode, Ranking
@@ -50,6 +51,8 @@ class Question:
         Most exact scores; None for no limit.
     private
         The task as a differentially private specification, instead of `specification`.
+    across
+        When to look at learnwares of other feature spaces, too.
     """
 
     caller: Principal
@@ -61,6 +64,7 @@ class Question:
     excluded: frozenset[str]
     max_scored: int | None
     private: PrivateSpecification | None = None
+    across: Across = Across.WHERE_NOTHING_FITS
 
     @property
     def island(self) -> IslandKey | None:
@@ -95,6 +99,7 @@ class Answer:
     profile: int = 0
     advice: Advice | None = None
     remark: str = ""
+    across: tuple[AcrossSingle, ...] = ()
 
 
 def search(

@@ -45,10 +45,10 @@ def test_it_holds_no_other_service(dock: ContainerDock, service: str) -> None:
     assert held == ["__init__.py", service]
 
 
-def test_torch_is_only_where_specifications_are_built(dock: ContainerDock) -> None:
+def test_torch_is_only_where_specifications_are_built_and_columns_understood(dock: ContainerDock) -> None:
     look = ("python", "-c", "import importlib.util; print(importlib.util.find_spec('torch') is not None)")
     assert {service: dock.run_in(service, *look).strip() for service in PORTS} == {
-        service: str(service == "spec") for service in PORTS
+        service: str(service in ("spec", "search")) for service in PORTS
     }
 
 

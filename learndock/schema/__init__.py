@@ -1,0 +1,1 @@
+"""Columns known by meaning: tables of other columns than a learnware's, matched, compared and completed."""
