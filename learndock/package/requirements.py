@@ -10,6 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from learndock.errors import InvalidInput, Reason
+from learndock.package import conda
 from learndock.package.archive import PackageArchive
 from learndock.package.manifest import load_yaml
 
@@ -20,25 +21,6 @@ REQUIREMENTS_NAME = "requirements.txt"
 _FIELD = "requirements"
 # The dock's own shim stands in for the reference's engine.
 _ENGINE = "learnware"
-# Packages whose conda name is not their name on the package index.
-_PIP_NAMES = {
-    "msgpack-python": "msgpack",
-    "opencv": "opencv-python-headless",
-    "py-opencv": "opencv-python-headless",
-    "py-xgboost": "xgboost",
-    "pytables": "tables",
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "tensorflow-gpu": "tensorflow",
-}
-# What conda installs that is no Python package: wheels bring their own copies.
-_CONDA_ONLY = re.compile(
-    r"_.*|lib.*|cuda.*|intel-openmp|mkl(-.*)?|blas|openblas|openmp|llvm-openmp|openssl|ca-certificates|sqlite|tk"
-    r"|xz|zlib|zstd|lz4-c|bzip2|readline|ncurses|ld_impl_.*|gcc.*|gxx.*|vc|vs\d+_runtime|ucrt|tzdata|icu|jpeg"
-    r"|libpng|freetype|ffmpeg|hdf5|pytorch-mutex|cpuonly|pip|setuptools|wheel|python_abi|nodejs|r-.*"
-)
-_CONDA_SPEC = re.compile(r"(?:[\w./-]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)")
-_CONDA_VERSION = re.compile(r"(?P<exact>==|)=?\s*(?P<version>\d[\w.]*(?:\.\*)?\*?)(?:[\s=]+(?P<build>\w+))?")
 
 
 @dataclass(frozen=True)
@@ -88,54 +70,52 @@ def parse_requirements(text: str) -> Requirements:
 
 
 def parse_environment(data: bytes, name: str) -> Requirements:
-    """The requirements in a conda environment file."""
-    document = load_yaml(_decoded(data, name).encode(), _FIELD)
+    """The requirements in a conda environment file.
+
+    Raises
+    ------
+    InvalidInput
+        UNSUPPORTED_DEPENDENCY: a dependency has no words in pip's language; the message names its line.
+    """
+    text = _decoded(data, name)
+    document = load_yaml(text.encode(), _FIELD)
     entries = document.get("dependencies") or [] if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise _refusal(f"{name} has no list of dependencies.")
-    pip_lines = [line for entry in entries if isinstance(entry, dict) for line in _pip_part(entry, name)]
-    specs = [entry for entry in entries if isinstance(entry, str)]
-    python = next((spec for spec in map(_split_spec, specs) if spec[0] == "python"), None)
-    translated = {spec: _translated(*_split_spec(spec)) for spec in specs if _split_spec(spec)[0] != "python"}
+    pip_lines = [line for entry in entries if not isinstance(entry, str) for line in _pip_part(entry, name)]
+    python, translated = _conda_part([entry for entry in entries if isinstance(entry, str)], text, name)
     kept, dropped = _sorted_out(_logical_lines([line for line in translated.values() if line] + pip_lines))
-    return Requirements(
-        lines=kept,
-        python=python[1].lstrip("=").split("=")[0].strip() or None if python else None,
-        source=name,
-        dropped=(*(spec for spec, line in translated.items() if not line), *dropped),
-    )
+    left_out = (spec for spec, line in translated.items() if not line)
+    return Requirements(lines=kept, python=python, source=name, dropped=(*left_out, *dropped))
 
 
-def _pip_part(entry: dict[object, object], name: str) -> list[str]:
-    lines = entry.get("pip") or []
-    if set(entry) != {"pip"} or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+def _conda_part(specs: Iterable[str], text: str, name: str) -> tuple[str | None, dict[str, str | None]]:
+    """The Python asked for, and the pip line of each other dependency, None where it has no meaning for pip."""
+    python, translated = None, dict[str, str | None]()
+    for spec in specs:
+        try:
+            package, bounds = conda.split(spec)
+            if package == "python":
+                python = bounds.lstrip("=") or None
+            else:
+                translated[spec] = conda.translated(package, bounds)
+        except ValueError as error:
+            raise _refusal(f"{_place(spec, text, name)} cannot be had as a wheel: {error}.") from None
+    return python, translated
+
+
+def _place(spec: str, text: str, name: str) -> str:
+    """Where a dependency stands, for whoever has to change it."""
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if spec in line)
+    number = next(lines, None)
+    return f"{spec[:100]!r} in {name}" + (f", line {number}," if number else "")
+
+
+def _pip_part(entry: object, name: str) -> list[str]:
+    lines = (entry["pip"] or []) if isinstance(entry, dict) and set(entry) == {"pip"} else None
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise _refusal(f"{name} has a part that is neither a package nor a list for pip.")
     return [str(line) for line in lines]
-
-
-def _split_spec(spec: str) -> tuple[str, str]:
-    match = _CONDA_SPEC.fullmatch(spec.strip())
-    return (match["name"].lower(), match["rest"].strip()) if match else (spec, "")
-
-
-def _translated(name: str, rest: str) -> str | None:
-    """The pip line of a conda dependency, or None when it has none."""
-    if _CONDA_ONLY.fullmatch(name) or "[" in rest:
-        return None
-    line = _PIP_NAMES.get(name, name) + _pip_version(rest)
-    try:
-        return str(Requirement(line))
-    except InvalidRequirement:
-        return None
-
-
-def _pip_version(rest: str) -> str:
-    """Conda's version constraint in pip's words: `=1.2` means 1.2.*, and `=1.2.3=build` exactly 1.2.3."""
-    match = _CONDA_VERSION.fullmatch(rest)
-    if match is None:  # comparisons are written alike
-        return rest
-    exact = match["exact"] or match["build"] or match["version"].endswith("*")
-    return f"=={match['version']}" if exact else f"=={match['version']}.*"
 
 
 def _logical_lines(lines: Iterable[str]) -> Iterator[str]:
