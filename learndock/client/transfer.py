@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 import hashlib
 import itertools
 from pathlib import Path
-from types import TracebackType
 
 from learndock.client import direct
 from learndock.client.patience import BREAKS, Patience
@@ -22,7 +19,6 @@ Progress = Callable[[int, int], None]
 
 CHUNK_BYTES = 2**20
 _STREAM_SECONDS = 3600.0
-_MAX_PENDING = 4
 
 
 def silent(_done: int, _total: int) -> None:
@@ -146,7 +142,8 @@ def download(
 def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress) -> str:
     """Digest of the whole file, found while it comes."""
     patience = Patience()
-    with part.open("a+b") as file, RunningDigest() as digest:
+    digest = hashlib.sha256()
+    with part.open("a+b") as file:
         if file.tell() > version.size_bytes:
             file.truncate(0)
         file.seek(0)
@@ -163,36 +160,7 @@ def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, prog
                     progress(file.tell(), version.size_bytes)
             except BREAKS as error:
                 patience.bear(error, offset)
-        return digest.hexdigest()
-
-
-class RunningDigest:
-    """SHA-256 of bytes as they come, found by a thread of its own."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="digest")
-        self._pending: deque[Future[None]] = deque()
-
-    def update(self, data: bytes) -> None:
-        """Go on with the next bytes; waits when too many are left to do."""
-        self._pending.append(self._pool.submit(self._digest.update, data))
-        if len(self._pending) > _MAX_PENDING:
-            self._pending.popleft().result()
-
-    def hexdigest(self) -> str:
-        """The digest of all bytes."""
-        while self._pending:
-            self._pending.popleft().result()
-        return self._digest.hexdigest()
-
-    def __enter__(self) -> RunningDigest:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown()
+    return digest.hexdigest()
 
 
 def send_chunks(path: Path) -> Iterator[bytes]:

@@ -11,7 +11,6 @@ from learndock.learnware import LearnwareVersion
 from learndock.serving import caller, telemetry
 from learndock.serving.sql import now
 from services.storage.blobs import BlobStore
-from services.storage.read_ahead import read_ahead
 
 _DEFAULT_LIFETIME_SECONDS = 900
 _MAX_LIFETIME_SECONDS = 86_400
@@ -76,7 +75,7 @@ def read_package(blobs: BlobStore, version: LearnwareVersion, offset: int) -> It
     if offset == version.size_bytes:
         yield offset, b""
         return
-    for piece in read_ahead(blobs.chunks(version.sha256, offset)):
+    for piece in blobs.chunks(version.sha256, offset):
         caller.check_active()
         telemetry.BLOB_BYTES.labels("out").inc(len(piece))
         yield offset, piece
