@@ -26,6 +26,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "validator": ("validator", "kubernetes", "tracing"),
     "search": ("search", "text", "tracing"),
     "reuse": ("reuse", "kubernetes", "serving", "postgres", "tracing"),
+    "console": ("console",),
 }
 """What of pyproject.toml each image holds, by service."""
 VARIANTS: Mapping[str, tuple[str, ...]] = {

@@ -201,7 +201,7 @@ def migrate(url: str, migrations: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["url"] = url
-    # Services that share a database keep their revisions apart.
+    # Each service has a database of its own; this table tells whose one is.
     config.attributes["version_table"] = f"alembic_version_{migrations.parent.name}"
     command.upgrade(config, "head")
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-import http.client
-from http.cookies import SimpleCookie
 import re
 import time
-from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser
 import pytest
@@ -16,43 +13,11 @@ import pytest
 import learndock
 from tests.support.console import Console, watched
 from tests.support.models import model_package
+from tests.support.visitor import Client
 
 pytestmark = pytest.mark.timeout(600)
 SCRIPT = '<script>window.harmed=1</script><img src=x onerror="window.harmed=1">\'"{{7*7}}'
 LINKS = "[a](javascript:window.harmed=1) [b](https://example.org/) ![c](https://example.org/x.png)\n\n" + SCRIPT
-
-
-class Client:
-    """A visitor without a browser, who sends what a browser would not."""
-
-    def __init__(self, url: str) -> None:
-        self._host = urlsplit(url).netloc
-        self.cookies = SimpleCookie()
-
-    def send(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self._host, timeout=60)
-        cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
-        sent = {"cookie": cookie, **({"content-type": "application/x-www-form-urlencoded"} if body else {}), **headers}
-        connection.request(method, path, body.encode() or None, sent)
-        answer = connection.getresponse()
-        for line in answer.headers.get_all("set-cookie") or []:
-            self.cookies.load(line)
-        text = answer.read().decode("utf-8", "replace")
-        connection.close()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
-
-    def form(self, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
-        return self.send("POST", path, urlencode(fields))
-
-    def form_token(self, path: str = "/sign-in") -> str:
-        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.send("GET", path)[2])
-        assert found is not None
-        return found.group(1)
-
-    def sign_in(self, token: str) -> Client:
-        code, headers, _ = self.form("/sign-in", csrf=self.form_token(), token=token)
-        assert (code, headers["location"]) == (303, "/find")
-        return self
 
 
 @pytest.fixture

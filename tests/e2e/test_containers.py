@@ -12,6 +12,7 @@ from learndock.client.dock import Dock
 from learndock.rkme.fit import build_specification
 from tests.support.containers import BASE, PORTS, ContainerDock, container_dock
 from tests.support.learnwares import Digits, digits_package
+from tests.support.visitor import Client
 from tools import images
 
 pytestmark = [pytest.mark.docker, pytest.mark.containers, pytest.mark.timeout(1800)]
@@ -45,10 +46,10 @@ def test_it_holds_no_other_service(dock: ContainerDock, service: str) -> None:
     assert held == ["__init__.py", service]
 
 
-def test_torch_is_only_where_specifications_are_built_and_columns_understood(dock: ContainerDock) -> None:
+def test_torch_is_only_where_specifications_are_built_or_read_and_columns_understood(dock: ContainerDock) -> None:
     look = ("python", "-c", "import importlib.util; print(importlib.util.find_spec('torch') is not None)")
     assert {service: dock.run_in(service, *look).strip() for service in PORTS} == {
-        service: str(service in ("spec", "search")) for service in PORTS
+        service: str(service in ("spec", "search", "console")) for service in PORTS
     }
 
 
@@ -66,3 +67,7 @@ def test_the_story(dock: ContainerDock, tmp_path: Path) -> None:
             predicted = np.asarray(model.predict(mine.X))
         assert (predicted.ravel() == mine.y).mean() > 0.9
         assert user.check_integrity(read_packages=True) == ()
+    visitor = Client(f"http://{dock.address_of('console')}").sign_in(dock.admin_token)
+    code, _, page = visitor.send("GET", f"/learnwares/{ids[LABELS[0]]}")
+    assert code == 200
+    assert ids[LABELS[0]] in page

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from learndock.client.channel import Addresses
 from tests.support.dock import ROOT
 from tools.images import EXTRAS
 from tools.settings import service_names, settings_class
@@ -35,7 +36,7 @@ def test_a_container_has_no_rights_that_it_does_not_need(name: str) -> None:
 def test_secrets_come_from_outside_and_have_no_default() -> None:
     for service in COMPOSE["services"].values():
         for name, value in service["environment"].items():
-            if re.search("TOKEN|PASSWORD|KEY|USER$|DATABASE_URL", name) and name != "POSTGRES_USER":
+            if re.search("TOKEN|PASSWORD|SECRET|KEY|USER$|DATABASE_URL", name) and name != "POSTGRES_USER":
                 assert re.search(r"\$\{\w+:\?", value), name
     with_default = re.findall(r"\$\{(\w+):-", FILE.read_text())
     assert set(with_default) == {"LEARNDOCK_TAG", "LEARNDOCK_BIND"}
@@ -48,9 +49,23 @@ def test_variables_are_settings_and_addresses_are_services(name: str) -> None:
     fields = {f"LEARNDOCK_{name.upper()}_{field.upper()}" for field in settings.model_fields}
     service = COMPOSE["services"][name]
     assert set(service["environment"]) <= fields
-    port = settings.model_fields["listen"].default.rpartition(":")[2]
+    port = default_port(name)
     assert service["ports"] == [f"${{LEARNDOCK_BIND:-127.0.0.1}}:{port}:{port}"]
     for variable, value in service["environment"].items():
         if variable.endswith("_ADDRESS"):
-            host, _, called = value.partition(":")
-            assert settings_class(host).model_fields["listen"].default.endswith(f":{called}")
+            addresses = Addresses.parse(value)
+            for called in (addresses.default, *addresses.by_service.values()):
+                assert not called or is_listened_at(called)
+            for peer, called in addresses.by_service.items():
+                assert called.rpartition(":")[2] == default_port(peer)
+
+
+def is_listened_at(address: str) -> bool:
+    """Whether a service listens there by default, as seen from other containers or from this machine."""
+    host, _, port = address.partition(":")
+    return port in map(default_port, SERVICES) if host == "127.0.0.1" else port == default_port(host)
+
+
+def default_port(service: str) -> str:
+    """Number of the port that a service listens on unless told otherwise."""
+    return str(settings_class(service).model_fields["listen"].default.rpartition(":")[2])

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from learndock.client.channel import Addresses
 from learndock.sandbox.executor import Limits
 from learndock.sandbox.job_manifest import job_manifest
 from tests.support.dock import ROOT
@@ -15,7 +16,9 @@ from tests.support.network_policies import Network, selects
 from tools.settings import service_names, settings_class
 
 SETS = [*OVERLAYS, *combinations()]
-SERVICES = ("identity", "spec", "storage", "validator", "search", "reuse")
+SERVICES = ("identity", "spec", "storage", "validator", "search", "reuse", "console")
+# It speaks HTTP; all others speak gRPC and give metrics.
+WEB = "console"
 # Beside the services: who else connects to what keeps their data.
 DATABASE_USERS = ("identity", "storage", "validator", "reuse", "migration", "backup")
 OBJECT_STORE_USERS = ("storage", "backup")
@@ -182,16 +185,36 @@ def test_ports_are_the_services_own(manifests: list[Manifest]) -> None:
         variables = {variable["name"]: variable.get("value", "") for variable in pod.variables}
         default = settings_class(name).model_fields["listen"].default
         listen = variables[f"LEARNDOCK_{name.upper()}_LISTEN"]
-        assert _port(listen) == _port(default) == pod.ports["grpc"]
-        assert _port(variables[f"LEARNDOCK_{name.upper()}_METRICS_LISTEN"]) == pod.ports["metrics"]
-        probes = [pod.containers[0][f"{kind}Probe"]["grpc"] for kind in ("startup", "readiness", "liveness")]
-        assert {probe["port"] for probe in probes} == {pod.ports["grpc"]}
+        assert _port(listen) == _port(default) == pod.ports["http" if name == WEB else "grpc"]
+        if name != WEB:
+            assert _port(variables[f"LEARNDOCK_{name.upper()}_METRICS_LISTEN"]) == pod.ports["metrics"]
         for variable, value in variables.items():
             if variable.endswith("_RAY_ADDRESS"):
                 assert value == f"ray://ray-head-svc:{pods_named('ray', manifests)[0].ports['client']}"
-            elif variable.endswith("_ADDRESS"):
-                host, _, port = value.removeprefix("dns:///").partition(":")
-                assert by_name[host].ports["grpc"] == int(port)
+            elif variable.endswith("_ADDRESS") and not variable.endswith("_SHOWN_ADDRESS"):
+                addresses = Addresses.parse(value)
+                for called in filter(None, (addresses.default, *addresses.by_service.values())):
+                    host, _, port = called.removeprefix("dns:///").partition(":")
+                    assert by_name[host].ports["grpc"] == int(port)
+
+
+def test_probes_ask_the_port_that_is_served(manifests: list[Manifest]) -> None:
+    for name in SERVICES:
+        (pod,) = pods_named(name, manifests)
+        probes = [pod.containers[0][f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+        if name == WEB:
+            assert [probe["httpGet"] for probe in probes] == 3 * [{"path": "/healthz", "port": "http"}]
+        else:
+            assert {probe["grpc"]["port"] for probe in probes} == {pod.ports["grpc"]}
+
+
+def test_the_console_is_told_where_everything_is_that_it_may_call(manifests: list[Manifest]) -> None:
+    (console,) = pods_named(WEB, manifests)
+    (told,) = (v["value"] for v in console.variables if v["name"] == "LEARNDOCK_CONSOLE_DOCK_ADDRESS")
+    addresses = Addresses.parse(told)
+    assert not addresses.default
+    assert {(WEB, name) for name in addresses.by_service} == {call for call in drawn_calls() if call[0] == WEB}
+    assert all(f"/{name}:" in address for name, address in addresses.by_service.items())
 
 
 def pods_named(name: str, manifests: list[Manifest]) -> list[Pod]:
@@ -208,18 +231,39 @@ def test_services_lead_to_their_pods(manifests: list[Manifest]) -> None:
         assert [pod.ports[port["targetPort"]] for port in service["spec"]["ports"]] == [
             port["port"] for port in service["spec"]["ports"]
         ]
-    for kind in ("PodDisruptionBudget", "HorizontalPodAutoscaler"):
-        assert {manifest["metadata"]["name"] for manifest in of_kind(manifests, kind)} == set(SERVICES)
+    kept = {manifest["metadata"]["name"] for manifest in of_kind(manifests, "PodDisruptionBudget")}
+    scaled = {manifest["metadata"]["name"] for manifest in of_kind(manifests, "HorizontalPodAutoscaler")}
+    assert kept == set(SERVICES)
+    assert scaled - {WEB} == set(SERVICES) - {WEB}
 
 
 def test_routes_lead_to_every_service_by_its_name(manifests: list[Manifest]) -> None:
-    for route in of_kind(manifests, "GRPCRoute"):
+    routes = list(of_kind(manifests, "GRPCRoute"))
+    assert {route["metadata"]["name"] for route in routes} in (set(), set(SERVICES) - {WEB})
+    for route in routes:
         (rule,) = route["spec"]["rules"]
         (backend,), (match,) = rule["backendRefs"], rule["matches"]
         assert backend["name"] == route["metadata"]["name"]
         proto = (ROOT / "protos" / "learndock" / "v1" / f"{backend['name']}_service.proto").read_text()
         assert f"service {match['method']['service'].removeprefix('learndock.v1.')} " in proto
         assert backend["port"] == _port(settings_class(backend["name"]).model_fields["listen"].default)
+
+
+def test_pages_have_a_name_of_their_own_and_every_visitor_one_replica(manifests: list[Manifest]) -> None:
+    scaled = [scaler["metadata"]["name"] for scaler in of_kind(manifests, "HorizontalPodAutoscaler")]
+    listeners = {
+        listener["name"]: (listener.get("hostname"), [kind["kind"] for kind in listener["allowedRoutes"]["kinds"]])
+        for gateway in of_kind(manifests, "Gateway")
+        for listener in gateway["spec"]["listeners"]
+    }
+    for route in of_kind(manifests, "HTTPRoute"):
+        (rule,), (parent,) = route["spec"]["rules"], route["spec"]["parentRefs"]
+        assert rule["backendRefs"] == [{"name": WEB, "port": _port(settings_class(WEB).model_fields["listen"].default)}]
+        hostname, kinds = listeners.pop(parent["sectionName"])
+        assert hostname
+        assert kinds == ["HTTPRoute"]
+        assert list(listeners.values()) == [(None, ["GRPCRoute"])]
+        assert (WEB in scaled) == (rule.get("sessionPersistence", {}).get("type") == "Cookie")
 
 
 def _port(address: str) -> int:

@@ -18,7 +18,10 @@ from tools.images import WHEELHOUSE
 BASE = "learndock/sandbox:latest"
 """Debian's Python and nothing else, made by `make sandbox-image` without a registry."""
 
-PORTS = {"identity": 7451, "spec": 7452, "storage": 7453, "validator": 7454, "search": 7455, "reuse": 7456}
+SERVICES = {"identity": 7451, "spec": 7452, "storage": 7453, "validator": 7454, "search": 7455, "reuse": 7456}
+"""Who answers calls, and at which port."""
+PORTS = {**SERVICES, "console": 7457}
+"""The same with the console, which answers browsers."""
 _CONFINED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 # bubblewrap makes namespaces inside of the container, without a capability of it: see docs/operations.md.
 _SANDBOXED = (
@@ -39,11 +42,13 @@ class ContainerDock:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where each service serves."""
-        return {
-            name: f"{next(iter(self.inspect(name)['NetworkSettings']['Networks'].values()))['IPAddress']}:{PORTS[name]}"
-            for name in self.containers
-        }
+        """Where each service answers calls."""
+        return {name: self.address_of(name) for name in SERVICES}
+
+    def address_of(self, name: str) -> str:
+        """Where a container is reached."""
+        (network,) = self.inspect(name)["NetworkSettings"]["Networks"].values()
+        return f"{network['IPAddress']}:{PORTS[name]}"
 
     @property
     def admin_token(self) -> str:
@@ -80,15 +85,22 @@ def container_dock() -> Iterator[ContainerDock]:
 
 
 def _start(name: str, network: str, token: str) -> list[str]:
-    settings = {"SERVICE_TOKEN": token}
-    if name != "identity":
-        settings["IDENTITY_ADDRESS"] = f"identity:{PORTS['identity']}"
-    if name in ("validator", "search", "reuse"):
-        settings["STORAGE_ADDRESS"] = f"storage:{PORTS['storage']}"
-    environment = [f"--env=LEARNDOCK_{name.upper()}_{setting}={value}" for setting, value in settings.items()]
+    environment = [f"--env=LEARNDOCK_{name.upper()}_{setting}={value}" for setting, value in _settings(name, token)]
     sandboxed = _SANDBOXED if name in ("validator", "reuse") else ()
     quick = ("--health-interval=1s", f"--network={network}", f"--network-alias={name}")
     return ["run", "--detach", *quick, *_CONFINED, *sandboxed, *environment, f"learndock/{name}:test"]
+
+
+def _settings(name: str, token: str) -> Iterator[tuple[str, str]]:
+    if name == "console":
+        yield "SECRET", token
+        yield "DOCK_ADDRESS", ",".join(f"{service}={service}:{port}" for service, port in SERVICES.items())
+        return
+    yield "SERVICE_TOKEN", token
+    if name != "identity":
+        yield "IDENTITY_ADDRESS", f"identity:{SERVICES['identity']}"
+    if name in ("validator", "search", "reuse"):
+        yield "STORAGE_ADDRESS", f"storage:{SERVICES['storage']}"
 
 
 def _wait_healthy(dock: ContainerDock, name: str) -> None:

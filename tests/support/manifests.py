@@ -29,7 +29,7 @@ _DATABASES = (
 )
 _OBJECT_STORES = (("minio",), ("object-store-external",))
 _SANDBOXES = (("sandbox-in-pod",), ("sandbox-jobs",))
-_OPTIONS = ("migration", "gateway", "tracing", "ray-scoring")
+_OPTIONS = ("migration", "gateway", "console-replicas", "tracing", "ray-scoring")
 _WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob", "RayCluster")
 
 
