@@ -24,24 +24,24 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    folder: Annotated[Path, typer.Argument(help="Folder that holds the backups.")],
+    place: Annotated[str, typer.Argument(help="Folder, or s3://BUCKET/PREFIX, that holds the backups.")],
     *,
     data_dir: DataDir = Path("dock"),
     keep: Annotated[int, typer.Option(min=1, help="Newest backups that stay.")] = 7,
     json: Json = False,
 ) -> None:
     """Copy learnwares and packages of a dock on this machine, also while it runs; accounts are not part of it."""
-    _run(data_dir, "backup", str(folder), "--keep", str(keep), json=json)
+    _run(data_dir, "backup", place, "--keep", str(keep), json=json)
 
 
 def restore(
-    folder: Annotated[Path, typer.Argument(help="A backup, or a folder of backups for the newest of them.")],
+    place: Annotated[str, typer.Argument(help="A backup, or a place of backups for the newest of them.")],
     *,
     data_dir: DataDir = Path("dock"),
     json: Json = False,
 ) -> None:
     """Fill a dock on this machine that holds no learnware yet; do it before you start it."""
-    _run(data_dir, "restore", str(folder), json=json)
+    _run(data_dir, "restore", place, json=json)
 
 
 def gc(

@@ -1,8 +1,8 @@
 """A copy of the catalogue and of every package it refers to, from which a service can be built anew.
 
-A backup is a folder: `catalogue.jsonl.gz` with the rows of every table as of one moment, the packages by their digest,
-and `backup.json`, which is written last: a folder without it is no backup. Packages are read after the catalogue, so
-that every package of its versions was there; those of former backups in the same place are not copied again.
+A backup is `catalogue.jsonl.gz` with the rows of every table as of one moment, the packages by their digest, and
+`backup.json`, which is written last: without it there is no backup. Packages are read after the catalogue, so that
+every package of its versions was there; those of former backups in the same place are not copied again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 import gzip
 import json
-import os
 from pathlib import Path
-import shutil
+import re
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Table as SqlTable
@@ -24,14 +24,15 @@ from sqlalchemy.orm import Session
 
 from learndock.errors import FailedPrecondition, InvalidInput, Reason
 from learndock.serving.sql import Database, now
-from services.storage.blobs import BlobStore, FolderBlobs
+from services.storage.backup_places import BackupPlace
+from services.storage.blobs import BlobStore, unknown_blob
 from services.storage.models import SegmentRow, Table, UploadRow, VersionRow
 
 _FORMAT = 1
 _CATALOGUE = "catalogue.jsonl.gz"
 _SEAL = "backup.json"
-_PACKAGES = "packages"
 _ROWS_AT_A_TIME = 500
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 # Bytes on their way in are not part of it: their senders send them again.
 _LEFT_OUT = {UploadRow.__tablename__, SegmentRow.__tablename__}
 
@@ -43,7 +44,7 @@ class Backup:
     Attributes
     ----------
     name
-        Its folder's name, which tells the time.
+        Its name, which tells the time.
     rows
         Rows of all tables.
     packages
@@ -55,8 +56,8 @@ class Backup:
     packages: int
 
 
-def back_up(database: Database, blobs: BlobStore, folder: Path, *, keep: int) -> Backup:
-    """Make a backup in a new folder beside the former ones, of which the newest `keep` in all stay.
+def back_up(database: Database, blobs: BlobStore, place: BackupPlace, *, keep: int) -> Backup:
+    """Make a backup beside the former ones, of which the newest `keep` in all stay.
 
     Raises
     ------
@@ -64,68 +65,87 @@ def back_up(database: Database, blobs: BlobStore, folder: Path, *, keep: int) ->
         HASH_MISMATCH: a package is damaged; there is no backup then.
     """
     name = now().strftime("%Y%m%dT%H%M%S.%fZ")
-    aside = folder / f"{name}.partial"
-    aside.mkdir(parents=True)
-    packages = FolderBlobs(folder / _PACKAGES)
-    with database.read() as session:
-        rows = _dump(session, aside / _CATALOGUE)
-        referred = set(session.scalars(select(VersionRow.sha256)))
-    for sha256 in sorted(referred):
-        _copy(blobs, packages, sha256, aside / "package")
-    seal = {"format": _FORMAT, "rows": rows, "packages": sorted(referred)}
-    (aside / _SEAL).write_text(json.dumps(seal))
-    aside.rename(folder / name)
-    _forget_old(folder, packages, keep)
+    packages = place.packages
+    with TemporaryDirectory() as scratch:
+        aside = Path(scratch, "aside")
+        with database.read() as session:
+            rows = _dump(session, aside)
+            referred = set(session.scalars(select(VersionRow.sha256)))
+        place.keep(f"{name}/{_CATALOGUE}", aside)
+        for sha256 in sorted(referred):
+            _copy(blobs, packages, sha256)
+        aside.write_text(json.dumps({"format": _FORMAT, "rows": rows, "packages": sorted(referred)}))
+        place.keep(f"{name}/{_SEAL}", aside)
+    _forget_old(place, keep)
     return Backup(name, rows, len(referred))
 
 
-def restore(database: Database, blobs: BlobStore, folder: Path, *, scratch: Path) -> Backup:
-    """Fill an empty catalogue, and the store of packages, from a backup's folder.
+def restore(database: Database, blobs: BlobStore, place: BackupPlace, name: str) -> Backup:
+    """Fill an empty catalogue, and the store of packages, from a backup; from the newest when `name` is empty.
 
     Raises
     ------
     InvalidInput
-        The folder is no backup.
+        There is no such backup.
     FailedPrecondition
         The catalogue is not empty.
     DataLoss
         HASH_MISMATCH: a package of the backup is damaged; the catalogue stays empty.
     """
-    seal = _sealed(folder)
-    packages = FolderBlobs(folder.parent / _PACKAGES)
-    scratch.mkdir(parents=True, exist_ok=True)
+    name = name or next(reversed(list_backups(place)), "")
+    seal = _sealed(place, name)
     for sha256 in seal["packages"]:
-        _copy(packages, blobs, sha256, scratch / "package")
-    with database.write() as session:
+        _copy(place.packages, blobs, sha256)
+    with TemporaryDirectory() as scratch, database.write() as session:
         _check_empty(session)
-        rows = _load(session, folder / _CATALOGUE)
-    return Backup(folder.name, rows, len(seal["packages"]))
+        place.fetch(f"{name}/{_CATALOGUE}", Path(scratch, "catalogue"))
+        rows = _load(session, Path(scratch, "catalogue"))
+    return Backup(name, rows, len(seal["packages"]))
 
 
-def list_backups(folder: Path) -> list[Path]:
-    """Folders of the backups in a place, oldest first."""
-    return sorted(path.parent for path in folder.glob(f"*Z/{_SEAL}"))
+def list_backups(place: BackupPlace) -> list[str]:
+    """Names of the backups in a place, oldest first."""
+    return [name.partition("/")[0] for name in place.names() if name.endswith(f"/{_SEAL}")]
 
 
-def _sealed(folder: Path) -> dict[str, Any]:
-    try:
-        seal = json.loads((folder / _SEAL).read_text())
-    except (OSError, ValueError):
-        raise InvalidInput(Reason.FIELD_INVALID, f"{folder} is not a backup.", field="backup") from None
+def is_backup_name(text: str) -> bool:
+    """Whether a text is a name as backups have them."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _sealed(place: BackupPlace, name: str) -> dict[str, Any]:
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch, "seal")
+        if not name or not place.fetch(f"{name}/{_SEAL}", path):
+            raise InvalidInput(Reason.FIELD_INVALID, "There is no backup.", field="backup")
+        seal = json.loads(path.read_text())
     if seal.get("format") != _FORMAT:
-        raise InvalidInput(Reason.FIELD_INVALID, f"{folder} is a backup of another release.", field="backup")
+        raise InvalidInput(Reason.FIELD_INVALID, f"{name} is a backup of another release.", field="backup")
     return dict(seal)
 
 
-def _copy(source: BlobStore, target: BlobStore, sha256: str, aside: Path) -> None:
+class _Pieces:
+    """Pieces of a package as a source of bytes."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+        while len(self._rest) < size and (piece := next(self._pieces, b"")):
+            self._rest += piece
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+def _copy(source: BlobStore, target: BlobStore, sha256: str) -> None:
     if target.stat(sha256) is not None:
         return
-    with aside.open("wb") as file:
-        for piece in source.chunks(sha256):
-            file.write(piece)
-    with aside.open("rb") as file:
-        target.put(file, aside.stat().st_size, sha256)
-    aside.unlink()
+    blob = source.stat(sha256)
+    if blob is None:
+        raise unknown_blob(sha256)
+    target.put(_Pieces(source.chunks(sha256)), blob.size_bytes, sha256)
 
 
 def _dump(session: Session, path: Path) -> int:
@@ -136,8 +156,6 @@ def _dump(session: Session, path: Path) -> int:
                 line = {"table": table.name, "row": {name: _plain(value) for name, value in row.items()}}
                 file.write(json.dumps(line) + "\n")
                 count += 1
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
     return count
 
 
@@ -166,16 +184,16 @@ def _check_empty(session: Session) -> None:
         )
 
 
-def _forget_old(folder: Path, packages: FolderBlobs, keep: int) -> None:
-    backups = list_backups(folder)
-    for old in backups[: max(0, len(backups) - keep)]:
-        shutil.rmtree(old)
-    for partial in folder.glob("*Z.partial"):
-        shutil.rmtree(partial)
-    needed = {sha256 for backup in list_backups(folder) for sha256 in _sealed(backup)["packages"]}
-    for blob in list(packages.list_all()):
+def _forget_old(place: BackupPlace, keep: int) -> None:
+    kept = set(list_backups(place)[-keep:])
+    # The seal goes first, so that what is half removed is no backup; what was never sealed goes too.
+    for name in sorted(place.names(), key=lambda each: not each.endswith(_SEAL)):
+        if name.partition("/")[0] not in kept:
+            place.remove(name)
+    needed = {sha256 for name in kept for sha256 in _sealed(place, name)["packages"]}
+    for blob in list(place.packages.list_all()):
         if blob.sha256 not in needed:
-            packages.delete(blob.sha256)
+            place.packages.delete(blob.sha256)
 
 
 def _tables() -> list[SqlTable]:

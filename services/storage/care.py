@@ -10,15 +10,14 @@ import argparse
 from dataclasses import asdict
 from datetime import timedelta
 import json
-from pathlib import Path
 import sys
 
 from learndock.errors import LearndockError
 from learndock.serving.sql import Database, migrate
-from services.storage.backup import Backup, back_up, list_backups, restore
+from services.storage.backup import Backup, back_up, is_backup_name, restore
 from services.storage.collection import Collection
 from services.storage.config import Settings
-from services.storage.wiring import MIGRATIONS, open_blobs
+from services.storage.wiring import MIGRATIONS, open_backups, open_blobs
 
 COMMANDS = ("backup", "restore", "gc")
 
@@ -43,11 +42,11 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.storage")
     commands = parser.add_subparsers(dest="command", required=True)
-    backup = commands.add_parser("backup", help="copy catalogue and packages to a folder")
-    backup.add_argument("folder", type=Path, help="folder that holds the backups")
+    backup = commands.add_parser("backup", help="copy catalogue and packages to a folder or bucket")
+    backup.add_argument("place", help="folder, or s3://BUCKET/PREFIX, that holds the backups")
     backup.add_argument("--keep", type=int, default=7, help="newest backups that stay (default: 7)")
     restored = commands.add_parser("restore", help="fill an empty catalogue from a backup")
-    restored.add_argument("folder", type=Path, help="a backup, or a folder of backups for the newest of them")
+    restored.add_argument("place", help="a backup, or a place of backups for the newest of them")
     gc = commands.add_parser("gc", help="remove packages that belong to no version")
     gc.add_argument("--dry-run", action="store_true", help="only tell which")
     for command in (backup, restored, gc):
@@ -56,13 +55,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _backup(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
-    made = back_up(database, open_blobs(settings), parsed.folder, keep=max(1, parsed.keep))
+    made = back_up(database, open_blobs(settings), open_backups(settings, parsed.place), keep=max(1, parsed.keep))
     _tell(made, as_json=parsed.json)
 
 
 def _restore(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:
-    folder = (list_backups(parsed.folder) or [parsed.folder])[-1]
-    _tell(restore(database, open_blobs(settings), folder, scratch=settings.upload_dir), as_json=parsed.json)
+    before, _, name = parsed.place.rstrip("/").rpartition("/")
+    place, name = (before or ".", name) if is_backup_name(name) else (parsed.place, "")
+    _tell(restore(database, open_blobs(settings), open_backups(settings, place), name), as_json=parsed.json)
 
 
 def _gc(parsed: argparse.Namespace, settings: Settings, database: Database) -> None:

@@ -35,6 +35,19 @@ class Settings(ServiceSettings):
     s3_timeout_seconds: float = Field(
         default=10.0, gt=0, description="Longest wait for an answer of the object store, in seconds."
     )
+    backup_s3_endpoint: str = Field(
+        default="", description="Host and port of another object store for backups to s3://...; empty for the same."
+    )
+    backup_s3_region: str = Field(default="", description="Region of the buckets for backups in another object store.")
+    backup_s3_access_key: SecretStr = Field(
+        default=SecretStr(""), description="Access key of another object store for backups."
+    )
+    backup_s3_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Secret key of another object store for backups."
+    )
+    backup_s3_secure: bool = Field(
+        default=True, description="Whether another object store for backups is spoken to over TLS."
+    )
     max_package_bytes: int = Field(default=2 * 2**30, ge=1, le=2 * 2**30, description="Largest package, in bytes.")
     max_open_uploads: int = Field(default=32, ge=1, description="Unfinished uploads that one user may have.")
     max_user_bytes: int = Field(

@@ -33,6 +33,7 @@ class S3Blobs:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket.name
+        self._prefix = bucket.prefix
         self._client = open_client(bucket)
         self._creator = open_client(bucket, CreatingPool)
         public = replace(
@@ -61,7 +62,7 @@ class S3Blobs:
         """See `BlobStore.stat`."""
         with told():
             try:
-                found = self._client.stat_object(self._bucket, blob_name(sha256))
+                found = self._client.stat_object(self._bucket, self._name(sha256))
             except S3Error as error:
                 if error.code in MISSING:
                     return None
@@ -73,39 +74,42 @@ class S3Blobs:
     def delete(self, sha256: str) -> None:
         """See `BlobStore.delete`."""
         with told():
-            self._client.remove_object(self._bucket, blob_name(sha256))
+            self._client.remove_object(self._bucket, self._name(sha256))
 
     def quarantine(self, sha256: str) -> None:
         """See `BlobStore.quarantine`."""
-        source = CopySource(self._bucket, blob_name(sha256))
+        source = CopySource(self._bucket, self._name(sha256))
         with told():
-            self._client.copy_object(self._bucket, f"{_QUARANTINE}{sha256}.{uuid4().hex}", source)
+            self._client.copy_object(self._bucket, f"{self._prefix}{_QUARANTINE}{sha256}.{uuid4().hex}", source)
         self.delete(sha256)
 
     def list_all(self) -> Iterator[Blob]:
         """See `BlobStore.list_all`."""
         with told():
-            for found in self._client.list_objects(self._bucket, recursive=True):
+            for found in self._client.list_objects(self._bucket, self._prefix, recursive=True):
                 name = (found.object_name or "").rpartition("/")[2]
                 if is_sha256(name) and found.size is not None and found.last_modified:
                     yield Blob(name, found.size, found.last_modified)
 
     def url(self, sha256: str, lifetime: timedelta) -> str:
         """See `BlobStore.url`."""
-        return self._signer.presigned_get_object(self._bucket, blob_name(sha256), lifetime)
+        return self._signer.presigned_get_object(self._bucket, self._name(sha256), lifetime)
+
+    def _name(self, sha256: str) -> str:
+        return self._prefix + blob_name(sha256)
 
     def _create(self, source: CheckedSource, size_bytes: int, sha256: str) -> None:
         with told():
             try:
                 self._creator.put_object(
-                    self._bucket, blob_name(sha256), cast(BinaryIO, source), size_bytes, part_size=_PART_BYTES
+                    self._bucket, self._name(sha256), cast(BinaryIO, source), size_bytes, part_size=_PART_BYTES
                 )
             except S3Error as error:
                 if error.code != "PreconditionFailed":  # another submission put the same bytes meanwhile
                     raise
 
     def _touch(self, sha256: str) -> None:
-        name = blob_name(sha256)
+        name = self._name(sha256)
         with told():
             self._client.copy_object(
                 self._bucket,
@@ -118,7 +122,7 @@ class S3Blobs:
     def _pieces(self, sha256: str, offset: int) -> Iterator[bytes]:
         with told():
             try:
-                yield from pieces_of(self._client, self._bucket, blob_name(sha256), offset)
+                yield from pieces_of(self._client, self._bucket, self._name(sha256), offset)
             except S3Error as error:
                 if error.code in MISSING:
                     raise unknown_blob(sha256) from None

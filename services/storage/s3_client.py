@@ -41,6 +41,8 @@ class Bucket:
         Longest wait for an answer.
     public_endpoint
         Host and port by which callers reach the object store; empty for the same.
+    prefix
+        What the names of all objects begin with.
     """
 
     endpoint: str
@@ -51,6 +53,7 @@ class Bucket:
     secure: bool = True
     timeout_seconds: float = 10.0
     public_endpoint: str = ""
+    prefix: str = ""
 
 
 class CreatingPool(urllib3.PoolManager):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from learndock.serving.application import Application, Servicer
 from learndock.serving.paging import PageTokens
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2_grpc as rpc
+from services.storage.backup_places import BackupPlace, BucketPlace, FolderPlace
 from services.storage.blobs import BlobStore, FolderBlobs
 from services.storage.bucket_staging import BucketStaging
 from services.storage.changes import ChangeFeed
@@ -32,6 +34,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def open_blobs(settings: Settings) -> BlobStore:
     """Where packages lie: in a bucket when one is set, else in a folder."""
     return S3Blobs(_bucket(settings)) if settings.s3_endpoint else FolderBlobs(settings.blob_dir)
+
+
+def open_backups(settings: Settings, address: str) -> BackupPlace:
+    """Where backups lie: `s3://BUCKET/PREFIX` or a folder."""
+    if not address.startswith("s3://"):
+        return FolderPlace(Path(address))
+    name, _, prefix = address.removeprefix("s3://").partition("/")
+    place = _backup_bucket(settings, name) if settings.backup_s3_endpoint else replace(_bucket(settings), name=name)
+    return BucketPlace(replace(place, prefix=f"{prefix.rstrip('/')}/" if prefix else ""))
 
 
 def open_staging(settings: Settings, database: Database, forwarding: Forwarding) -> Staging:
@@ -62,6 +73,18 @@ def _bucket(settings: Settings) -> Bucket:
         secure=settings.s3_secure,
         timeout_seconds=settings.s3_timeout_seconds,
         public_endpoint=settings.s3_public_endpoint,
+    )
+
+
+def _backup_bucket(settings: Settings, name: str) -> Bucket:
+    return Bucket(
+        settings.backup_s3_endpoint,
+        name,
+        settings.backup_s3_access_key.get_secret_value(),
+        settings.backup_s3_secret_key.get_secret_value(),
+        region=settings.backup_s3_region,
+        secure=settings.backup_s3_secure,
+        timeout_seconds=settings.s3_timeout_seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 from pathlib import Path
 import shutil
@@ -13,15 +14,18 @@ import pytest
 from learndock.cli.main import execute
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
+from services.storage.backup import list_backups
+from services.storage.backup_places import BucketPlace
 from tests.support.databases import DATABASES
+from tests.support.s3 import ACCESS_KEY, SECRET_KEY, object_store
 from tests.support.storage import Storage, download, get, ids, package, replayed, served_storage
 
 ROOT = Path(__file__).parents[2]
 
 
-def care(folder: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def care(folder: Path, url: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run an operator's command with the settings of a service."""
-    settings = {"LEARNDOCK_STORAGE_DATA_DIR": str(folder), "LEARNDOCK_STORAGE_DATABASE_URL": url}
+    settings = {"LEARNDOCK_STORAGE_DATA_DIR": str(folder), "LEARNDOCK_STORAGE_DATABASE_URL": url, **more}
     return subprocess.run(
         [sys.executable, "-m", "services.storage", *arguments],
         cwd=ROOT,
@@ -80,6 +84,35 @@ def test_only_the_newest_backups_stay(tmp_path: Path) -> None:
         assert care(tmp_path, url, "backup", str(backups), "--keep", "2").returncode == 0
     assert len(list(backups.glob("*Z/backup.json"))) == 2
     assert len([path for path in backups.glob("packages/??/??/*") if path.is_file()]) == 1
+
+
+def test_a_bucket_holds_the_newest_backups_and_gives_them_back(tmp_path: Path) -> None:
+    url, place = DATABASES["sqlite"](tmp_path), "s3://backups/of/the-dock"
+    with object_store(tmp_path / "s3") as server:
+        settings = {
+            "LEARNDOCK_STORAGE_BACKUP_S3_ENDPOINT": server.endpoint,
+            "LEARNDOCK_STORAGE_BACKUP_S3_ACCESS_KEY": ACCESS_KEY,
+            "LEARNDOCK_STORAGE_BACKUP_S3_SECRET_KEY": SECRET_KEY,
+            "LEARNDOCK_STORAGE_BACKUP_S3_SECURE": "false",
+        }
+        with served_storage(tmp_path, database_url=url) as storage:
+            first = storage.verified(package("one", **{"weights.bin": bytes(range(256)) * 8192}))
+            names = []
+            for _ in range(3):
+                made = care(tmp_path, url, "backup", place, "--keep", "2", **settings)
+                assert made.returncode == 0, made.stderr
+                names.append(made.stdout.partition(":")[0])
+            data = download(storage.ann, first)
+        assert list_backups(BucketPlace(replace(server.bucket("backups"), prefix="of/the-dock/"))) == names[1:]
+        new = tmp_path / "new"
+        new.mkdir()
+        url = DATABASES["sqlite"](new)
+        assert "no backup" in care(new, url, "restore", f"{place}/{names[0]}", **settings).stderr
+        restored = care(new, url, "restore", f"{place}/{names[1]}", **settings)
+        assert restored.returncode == 0, restored.stderr
+        with served_storage(new, database_url=url) as storage:
+            assert download(storage.ann, first) == data
+            assert storage.faults() == []
 
 
 def test_collection_tells_before_it_acts(tmp_path: Path) -> None:
