@@ -20,7 +20,7 @@ from learndock.wire import version_from_message
 from services.storage.wiring import MIGRATIONS
 from tests.support.databases import DATABASES
 from tests.support.patience import patiently
-from tests.support.postgres import postgres_server
+from tests.support.postgres import postgres_server, replica_of
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, ObjectStore, object_store
 from tests.support.storage import MIB, Storage, download, get, ids, package, served_storage
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
@@ -133,6 +133,23 @@ def test_a_database_that_restarts_loses_no_acknowledged_write(tmp_path: Path) ->
         assert patiently(lambda: ids(storage.ann)) == made
         assert storage.submit(storage.ann, package("after")).learnware.learnware_id == "00000004"
         assert storage.faults() == []
+
+
+def test_a_promoted_standby_takes_over_with_every_acknowledged_write(tmp_path: Path) -> None:
+    with postgres_server() as primary, replica_of(primary) as standby:
+        primary.confirm_on_replicas()
+        hosts = "&".join(f"host=127.0.0.1:{server.port}" for server in (primary, standby))
+        url = f"postgresql://postgres@/{primary.new_database()}?{hosts}&target_session_attrs=read-write"
+        with served_storage(tmp_path, database_url=url) as storage:
+            made = [storage.verified(package(str(number))) for number in range(3)]
+            primary.stop()
+            with pytest.raises(errors.Unavailable) as caught:
+                ids(storage.ann)
+            assert caught.value.retry_after
+            standby.promote()
+            assert patiently(lambda: ids(storage.ann)) == made
+            assert storage.submit(storage.ann, package("after")).learnware.learnware_id == "00000004"
+            assert storage.faults() == []
 
 
 def test_a_pool_of_connections_that_is_used_up_is_unavailable_and_recovers(tmp_path: Path) -> None:

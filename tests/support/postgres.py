@@ -51,6 +51,16 @@ class PostgresServer:
         """End at once, as a crash does."""
         _run("pg_ctl", "-D", str(self.folder), "-m", "immediate", "stop")
 
+    def confirm_on_replicas(self) -> None:
+        """Acknowledge a commit only once a replica has it, too."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Turn from a replica into a primary."""
+        _run("pg_ctl", "-D", str(self.folder), "-w", "-t", "60", "promote")
+
     def url(self, database: str) -> str:
         """URL of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
