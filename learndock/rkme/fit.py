@@ -165,7 +165,7 @@ class _Build:
     progress: Progress
 
     def run(self) -> Specification:
-        """The specification, in half as many atoms as long as a membership attack on more of them succeeds."""
+        """The specification, in three quarters of its atoms as long as a membership attack on more of them succeeds."""
         count = self.options.atoms_for(len(self.rows), self.rows.dimension)
         generator = np.random.default_rng(self.options.seed)
         self.progress("scale", 0.0)
@@ -174,7 +174,7 @@ class _Build:
         gamma = median_gamma(sample, generator=generator)
         built = self._attempt(count, gate, gamma, generator)
         while built.privacy is not None and built.privacy.at_risk and built.atom_count > _LEAST_ATOMS:
-            count = max(_LEAST_ATOMS, built.atom_count // 2)
+            count = max(_LEAST_ATOMS, 3 * built.atom_count // 4)
             built = self._attempt(count, gate, gamma, generator)
         return built
 

@@ -25,7 +25,7 @@ _TWENTIETHS_OF_NORMAL = 3.290
 # A column whose quartiles are this much nearer than its outer quantiles tell is mostly one value.
 _MOSTLY_ONE_VALUE = 0.1
 # No column is taken to vary less than this share of what columns usually vary, where data of many sources is compared.
-LEAST_SPREAD = 0.25
+LEAST_SPREAD = 0.02
 # Kernel values computed at a time: intermediate results of 512 KiB stay in the processor's cache.
 _BLOCK_VALUES = 2**16
 # Squarings that replace an exponential at most, and how near a ratio of gammas must be to a power of two.
@@ -150,13 +150,16 @@ class RobustScaler:
     def levelled(cls, rows: Rows) -> RobustScaler:
         """Scaler of `rows` [n, d] that does not blow up columns which hardly vary, such as a picture's border.
 
-        No varying column counts as narrower than `LEAST_SPREAD` of the median column's spread. This is the scaling with
-        which specifications of different sources are compared.
+        No column counts as narrower than its 5 % and 95 % quantiles tell, as that of a rare category would, nor, if it
+        varies, than `LEAST_SPREAD` of the median column's spread. This is the scaling with which specifications of
+        different sources are compared.
         """
         robust = cls.fit(rows)
+        lowest, highest = np.quantile(rows, (0.05, 0.95), axis=0)
+        spread = np.maximum(robust.scale, (highest - lowest) / _TWENTIETHS_OF_NORMAL)
         varying = np.ptp(rows, axis=0) > 0
-        typical = float(np.median(robust.scale[varying])) if varying.any() else 1.0
-        scale = np.where(varying, np.maximum(robust.scale, LEAST_SPREAD * typical), typical)
+        typical = float(np.median(spread[varying])) if varying.any() else 1.0
+        scale = np.where(varying, np.maximum(spread, LEAST_SPREAD * typical), typical)
         return cls(center=robust.center, scale=scale)
 
     def transform(self, rows: Rows) -> NDArray[np.float64]:

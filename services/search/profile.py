@@ -20,7 +20,7 @@ from services.search.packs import WeightedAtoms
 # Gaussians at these multiples of 1 / (own median squared distance), over these quantiles of the island's learnwares.
 # Widths are the median width doubled or halved: one exponential and some squarings then give all.
 # docs/decisions/0002-search-kernel.md tells what was tried.
-MULTIPLES = (1.0, 4.0)
+MULTIPLES = (0.25, 1.0)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 MAX_LANDMARKS = 256
