@@ -50,7 +50,7 @@ def run(given: Path, *, small: bool) -> dict[str, Any]:
     places = air.experiment(given / data.AIR, stations=2 if small else 12)
     stores = sales.orange_juice(folder / "orangeJuice.rda", stores=8 if small else 83)
     retailers = sales.cheese(folder / "cheese.rda")[: 8 if small else 88]
-    cheese = Experiment("cheese", "Cheese by orange juice", stores.owners, retailers, 0, (10, 30))
+    cheese = Experiment("cheese", "Cheese by orange juice", stores.owners, retailers, 0, (10, 30), len(retailers))
     figures: dict[str, Any] = {"small": small}
     for experiment in (places, stores, cheese):
         figures[experiment.name] = _show(experiment, _played(experiment))

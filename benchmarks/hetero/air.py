@@ -40,7 +40,7 @@ def experiment(path: Path, *, stations: int) -> Experiment:
             name = f"{station} {season}"
             owners.append(_owner(name, past, [c for i, block in enumerate(BLOCKS) if i != missing for c in block]))
             users.append(_user(name, later, [column for i in had for column in BLOCKS[i]], generator))
-    return Experiment("air", f"Beijing air, {len(owners)} places", owners, users, 0, LABEL_COUNTS)
+    return Experiment("air", f"Beijing air, {len(owners)} places", owners, users, 0, LABEL_COUNTS, len(users))
 
 
 def _table(path: Path) -> pd.DataFrame:
