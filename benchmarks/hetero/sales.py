@@ -31,7 +31,9 @@ def orange_juice(path: Path, *, stores: int) -> Experiment:
         order = generator.permutation(len(later))
         half = len(later) // 2
         users.append(_user(f"store {store:.0f}", later, "logmove", JUICE_USERS, order[half:], order[:half], generator))
-    return Experiment("orange_juice", f"Orange juice, {len(owners)} stores", owners, users, 0, (10, 30, 100), len(users))
+    return Experiment(
+        "orange_juice", f"Orange juice, {len(owners)} stores", owners, users, 0, (10, 30, 100), len(users)
+    )
 
 
 def cheese(path: Path) -> list[User]:

@@ -42,8 +42,8 @@ FAILURES = """\
 """
 
 
-def page(result: Mapping[str, Any]) -> str:
-    """The page of figures such as `python -m benchmarks.reuse` writes."""
+def page(result: Mapping[str, Any], across: Mapping[str, Any] | None = None) -> str:
+    """The page of figures such as `python -m benchmarks.reuse` writes, and `benchmarks.hetero` where they are there."""
     parts = [
         "# Evaluation of reuse\n",
         f"Written by `make bench-reuse`{' on its small setting' if result['small'] else ''} from"
@@ -51,6 +51,7 @@ def page(result: Mapping[str, Any]) -> str:
         " to predict, without labels and with some. *Gap closed* is (random - method) / (random - best): 1 is the best"
         " single learnware in the market, which nobody can know beforehand; above 1 several together are better.\n",
         *(line for name, figures in result["datasets"].items() for line in _experiment(name, figures)),
+        *(_across(across) if across else ()),
         REFERENCE,
         PUBLISHED,
         FAILURES,
@@ -71,11 +72,50 @@ def _experiment(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"\n![loss against labels](../benchmarks/results/reuse-{name}.png)\n"
 
 
+ACROSS = """\
+## Across feature spaces
+
+Written by `make bench-hetero`. Owners and users describe their columns in different words and units and in another
+order; [decision 80](decisions/0080-columns-by-meaning.md) tells how they are matched. `self_` rows are models of the
+labels alone; `mean_filled` is FEATURE_AUGMENT over members whose missing columns are filled with their mean. The
+reference's own search and reuse across feature spaces need a tokenizer that must be downloaded: they cannot be run here.
+"""
+
+
+def _across(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield ACROSS
+    for name, title in (("air", "Beijing air"), ("orange_juice", "Orange juice"), ("cheese", "Cheese by orange juice")):
+        told = figures[name]
+        yield f"### {title}: {told['answered']} of {told['users']} users are offered something\n"
+        if told["unlabelled"]:
+            losses = ", ".join(f"{method} {loss:.3f}" for method, loss in told["unlabelled"].items())
+            yield f"Without labels: {losses}.\n"
+        yield from _plain_curves(told["labelled"])
+    yield (
+        f"Of searches in a market of {figures['learnwares']} learnwares, {figures['schema_first']:.1%} have the user's"
+        f" kind of data first; {figures['homogeneous_answers_changed']} answers of users with the learnwares' own columns"
+        " change by the others being there.\n"
+    )
+
+
+def _plain_curves(curves: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    yield "| loss with labelled rows | " + " | ".join(curves) + " |\n|---|" + "---|" * len(curves)
+    for method in next(iter(curves.values())):
+        yield f"| {method} | " + " | ".join(f"{losses[method]:.3f}" for losses in curves.values()) + " |"
+    yield ""
+
+
 def _curves(curves: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[str]:
     yield "| loss with labelled rows | " + " | ".join(curves) + " |\n|---|" + "---|" * len(curves)
     for method in next(iter(curves.values())):
         yield f"| {method} | " + " | ".join(f"{row[method]['mean']:.4f}" for row in curves.values()) + " |"
 
 
+def read(path: Path) -> Mapping[str, Any] | None:
+    """Figures of a file, if it is there."""
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 if __name__ == "__main__":
-    Path("docs/evaluation.md").write_text(page(json.loads(Path(sys.argv[1]).read_text())))
+    made = read(Path(sys.argv[1])) or {}
+    Path("docs/evaluation.md").write_text(page(made, read(Path("benchmarks/results/hetero.json"))))
