@@ -78,7 +78,7 @@ ACROSS = """\
 Written by `make bench-hetero`. Owners and users describe their columns in different words and units and in another
 order; [decision 80](decisions/0080-columns-by-meaning.md) tells how they are matched. `self_` rows are models of the
 labels alone; `mean_filled` is FEATURE_AUGMENT over members whose missing columns are filled with their mean. The
-reference's own search and reuse across feature spaces need a tokenizer that must be downloaded: they cannot be run here.
+reference's own search and reuse across feature spaces need a tokenizer to be downloaded: they cannot be run here.
 """
 
 
@@ -92,8 +92,8 @@ def _across(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"Without labels: {losses}.\n"
         yield from _plain_curves(told["labelled"])
     yield (
-        f"Of searches in a market of {figures['learnwares']} learnwares, {figures['schema_first']:.1%} have the user's"
-        f" kind of data first; {figures['homogeneous_answers_changed']} answers of users with the learnwares' own columns"
+        f"In a market of {figures['learnwares']} learnwares {figures['schema_first']:.1%} of searches have the user's"
+        f" kind of data first; {figures['homogeneous_answers_changed']} answers of users with learnwares' own columns"
         " change by the others being there.\n"
     )
 
