@@ -13,15 +13,22 @@ import pytest
 from sqlalchemy import text
 
 from learndock import errors
+from learndock.account import Role
 from learndock.client import transfer
 from learndock.serving.sql import Database, migrate
+from learndock.v1 import search_service_pb2 as search_pb
 from learndock.v1 import storage_service_pb2 as pb
+from learndock.v1 import types_pb2
+from learndock.v1.search_service_pb2_grpc import SearchServiceStub
 from learndock.wire import version_from_message
+from services.search import wiring as search
+from services.search.config import Settings as SearchSettings
 from services.storage.wiring import MIGRATIONS
 from tests.support.databases import DATABASES
 from tests.support.patience import patiently
 from tests.support.postgres import postgres_server, replica_of
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, ObjectStore, object_store
+from tests.support.serving import SERVICE_TOKEN, serve
 from tests.support.storage import MIB, Storage, download, get, ids, package, served_storage
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 
@@ -69,6 +76,31 @@ def test_an_object_store_that_is_gone_is_unavailable_and_nothing_is_lost(storage
     proxy.refuses = lambda: False
     assert download(storage.ann, learnware_id) == package("kept")
     assert download(storage.ann, storage.verified(data)) == data
+
+
+def test_searches_are_unaffected_while_the_object_store_is_gone(
+    storage: Storage, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    before = storage.verified(package("found before"))
+    settings = SearchSettings(
+        data_dir=tmp_path / "search", storage_address=storage.served.address, service_token=SERVICE_TOKEN
+    )
+    with serve(search.build(settings)) as served:
+        user = SearchServiceStub(served.channel_as(Role.USER, "bob"))
+        specification = storage.ann.GetSpecification(pb.GetSpecificationRequest(learnware_id=before)).specification
+
+        def found() -> list[str]:
+            latest = storage.admin.GetCatalogueSummary(pb.GetCatalogueSummaryRequest()).latest_sequence
+            request = search_pb.SearchRequest(specification=specification, min_sequence=latest)
+            return [single.learnware_id for single in user.Search(request).singles]
+
+        assert found() == [before]
+        later = storage.submit(storage.ann, package("verified while it is gone")).learnware.learnware_id
+        proxy.refuses = lambda: True
+        proxy.cut()
+        assert found() == [before]
+        storage.verdict(later, types_pb2.VERSION_STATE_VERIFIED)
+        assert set(found()) == {before, later}, "the index follows the catalogue"
 
 
 def test_an_object_store_that_hangs_is_unavailable(storage: Storage, proxy: TcpProxy) -> None:
