@@ -73,11 +73,20 @@ def from_rpc_error(rpc_error: grpc.RpcError) -> LearndockError:
     code = rpc_error.code()
     message = rpc_error.details() or code.name
     error_class = _CLASSES.get(code, errors.Internal)
-    status = rpc_status.from_call(rpc_error)
+    status = _status_of(rpc_error)
     if status is None:
         reason = _bare_reason(code, message)
         return error_class(reason, message, retry_after=_BARE_RETRY if reason is Reason.TOO_MANY_REQUESTS else None)
     return _with_details(error_class, message, status)
+
+
+def _status_of(call: grpc.Call) -> status_pb2.Status | None:
+    try:
+        return rpc_status.from_call(call)
+    except (
+        ValueError
+    ):  # the deadline passed while another end of the call was on its way: its details are not this one's
+        return None
 
 
 def _with_details(error_class: type[LearndockError], message: str, status: status_pb2.Status) -> LearndockError:

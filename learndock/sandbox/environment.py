@@ -135,6 +135,7 @@ class EnvironmentCache:
             said = kept.read_text().splitlines()
             notes = (line.removeprefix(_RELAXED) for line in said if line.startswith(_RELAXED))
             return tuple(line for line in said if not line.startswith("#")), tuple(notes)
+        report("resolving requirements")
         lock, relaxed = resolve(lines, self._installer, self._pins, lambda: report("resolving requirements"))
         kept.parent.mkdir(parents=True, exist_ok=True)
         draft = kept.with_suffix(f".{uuid.uuid4().hex}")

@@ -71,22 +71,24 @@ def test_searches_and_changes_go_on_while_islands_are_fitted_anew_and_saved(
     with ThreadPoolExecutor(3) as pool:
         running = [pool.submit(searching, live, specification(generator), ended) for _ in range(3)]
         try:
-            for sequence in range(9, 65):
+            for sequence in range(9, 97):
                 gone = sequence % 5 == 0
                 made = learnware(sequence - 3 if gone else sequence)
                 one = None if gone else specification(generator)
                 live.apply(Change(sequence, made, searchable=not gone, specification=one))
                 live.publish()
+                if sequence == 32:  # the island has doubled once; by the end it doubles again
+                    assert eventually(lambda: live.current.islands[ISLAND].profile.number > 1)
             assert eventually(lambda: live.current.islands[ISLAND].profile.number > 2)
         finally:
             ended.set()
         profiles = set().union(*(future.result() for future in running))
     assert len(profiles) > 1
-    assert live.current.sequence == 64
+    assert live.current.sequence == 96
 
     def saved_all() -> bool:
         saved = snapshots.load()
-        return saved is not None and saved.index.sequence == 64
+        return saved is not None and saved.index.sequence == 96
 
     assert eventually(saved_all)
     restored = empty_index(tmp_path / "restored")

@@ -2,11 +2,12 @@
 
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2
+import grpc
 import pytest
 
 from learndock import errors
 from learndock.errors import FieldViolation, InvalidInput, LearndockError, Reason, ResourceExhausted
-from learndock.status import CODES, DOMAIN, to_status
+from learndock.status import CODES, DOMAIN, from_rpc_error, to_status
 
 
 def detail(error: LearndockError, kind: type[Message]) -> Message | None:
@@ -52,3 +53,27 @@ def test_the_delay_and_the_resource_are_told_only_where_known() -> None:
     bare = ResourceExhausted(Reason.TOO_MANY_REQUESTS, "later")
     assert detail(bare, error_details_pb2.RetryInfo) is None
     assert detail(bare, error_details_pb2.ResourceInfo) is None
+
+
+class Overtaken(grpc.RpcError, grpc.Call):
+    """A call whose deadline passed while the server's own end of it was on its way."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def details(self) -> str:
+        return "Deadline Exceeded"
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+        refused = to_status(errors.Unavailable(Reason.SERVICE_UNAVAILABLE, "gone"))
+        return (("grpc-status-details-bin", refused.SerializeToString()),)
+
+    def initial_metadata(self) -> None: ...
+    def is_active(self) -> bool: ...
+    def time_remaining(self) -> float: ...
+    def cancel(self) -> bool: ...
+    def add_callback(self, callback: object) -> bool: ...
+
+
+def test_a_deadline_that_overtakes_another_end_is_a_deadline() -> None:
+    assert isinstance(from_rpc_error(Overtaken()), errors.DeadlineExceeded)
