@@ -78,7 +78,7 @@ def _play(number: int) -> dict[str, Any]:
     user = experiment.users[number]
     return {
         "unlabelled": play.unlabelled(experiment, market, user),
-        "labelled": list(play.labelled(experiment, market, number, user)),
+        "labelled": list(play.labelled(experiment, market, number, user)) if number < experiment.labelled_users else [],
     }
 
 
@@ -91,7 +91,13 @@ def _show(experiment: Experiment, played: Sequence[Mapping[str, Any]]) -> dict[s
     for name in next(iter(curves.values()), {}):
         table.add_row(name, *(f"{losses[name]:.3f}" if name in losses else "" for losses in curves.values()))
     Console().print(table, {name: round(loss, 4) for name, loss in unlabelled.items()})
-    return {"answered": answered, "users": len(played), "unlabelled": unlabelled, "labelled": curves}
+    return {
+        "answered": answered,
+        "users": len(played),
+        "labelled_users": min(experiment.labelled_users, len(played)),
+        "unlabelled": unlabelled,
+        "labelled": curves,
+    }
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ BLOCKS = (
     ("WSPM", "wind_sin", "wind_cos", "hour_sin", "hour_cos"),
 )
 LABEL_COUNTS = (10, 30, 100)
+LABELLED_USERS = 24
 _PAST = pd.Timestamp("2015-03-01")
 _ROWS_OF_USER, _ROWS_OF_POOL = 1500, 2000
 _WINDS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
@@ -40,7 +41,7 @@ def experiment(path: Path, *, stations: int) -> Experiment:
             name = f"{station} {season}"
             owners.append(_owner(name, past, [c for i, block in enumerate(BLOCKS) if i != missing for c in block]))
             users.append(_user(name, later, [column for i in had for column in BLOCKS[i]], generator))
-    return Experiment("air", f"Beijing air, {len(owners)} places", owners, users, 0, LABEL_COUNTS, len(users))
+    return Experiment("air", f"Beijing air, {len(owners)} places", owners, users, 0, LABEL_COUNTS, LABELLED_USERS)
 
 
 def _table(path: Path) -> pd.DataFrame:

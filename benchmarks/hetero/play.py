@@ -20,7 +20,7 @@ from learndock.reuse.member import Inputs, Member, Predictor
 from learndock.reuse.strategy import Strategy, make_reuser
 
 LABELLED = (Strategy.HETERO_ALIGN, Strategy.STACKING, Strategy.FEATURE_AUGMENT, Strategy.AUTO)
-DRAWS = 3
+DRAWS = 2
 _RIDGES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 

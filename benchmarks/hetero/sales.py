@@ -14,6 +14,7 @@ from benchmarks.reuse.experiment import Array, Experiment, Owner, User, meaning
 from learndock.learnware import FeatureSpace
 from learndock.rkme.fit import BuildOptions, build_specification
 
+LABELLED_USERS = 24
 _PAST_WEEK = 125
 _BRANDS = range(1, 12)
 _CHEESE_ROWS_TO_PREDICT = 25
@@ -32,7 +33,7 @@ def orange_juice(path: Path, *, stores: int) -> Experiment:
         half = len(later) // 2
         users.append(_user(f"store {store:.0f}", later, "logmove", JUICE_USERS, order[half:], order[:half], generator))
     return Experiment(
-        "orange_juice", f"Orange juice, {len(owners)} stores", owners, users, 0, (10, 30, 100), len(users)
+        "orange_juice", f"Orange juice, {len(owners)} stores", owners, users, 0, (10, 30, 100), LABELLED_USERS
     )
 
 
