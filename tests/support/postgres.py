@@ -116,7 +116,10 @@ def replica_of(primary: PostgresServer) -> Iterator[PostgresServer]:
 def _run(program: str, *arguments: str) -> None:
     # pg_ctl's server would keep a pipe open for ever: output goes to a file.
     with tempfile.TemporaryFile() as output:
-        done = subprocess.run([_program(program), *arguments], stdout=output, stderr=output, **_as_nobody())
+        command = [_program(program), *arguments]
+        done = subprocess.run(command, stdout=output, stderr=output, **_as_nobody())
+        if done.returncode < 0:  # a fork among gRPC's threads can die before it becomes the program
+            done = subprocess.run(command, stdout=output, stderr=output, **_as_nobody())
         if done.returncode:
             output.seek(0)
             raise RuntimeError(f"{program} failed:\n{output.read().decode()[-4000:]}")
