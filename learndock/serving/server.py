@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from learndock.errors import Reason, Unavailable
@@ -15,12 +15,14 @@ from learndock.serving import caller, interceptors
 from learndock.serving.access import rules_of
 from learndock.serving.application import Application, AuditLog, Authenticator
 from learndock.serving.audit import NoAuditLog
+from learndock.serving.health import Health
 from learndock.serving.limits import UNLIMITED, FairPool, Rate, RateLimit
 
 # gRPC refuses above this without telling why; below it our own layer refuses with a reason.
 _TRANSPORT_BYTES = 32 * 2**20
 _MIN_PING_MS = 10_000
 _LEAVE_SECONDS = 1.0
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 # An old connection is cut off after this long, whatever is still on it.
 _STREAM_MS = 3_600_000
 
@@ -72,26 +74,24 @@ class RunningServer:
 
     address: str
     _server: grpc.Server
-    _health: health.HealthServicer
+    _health: Health
     _names: Sequence[str]
     _stopping: Event
 
     def drain(self) -> None:
         """Tell callers who balance to go elsewhere, and give them a moment: calls that come at the stop are lost."""
-        self._health.enter_graceful_shutdown()
+        self._health.leave()
         self._stopping.wait(_LEAVE_SECONDS)
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, end streams, let calls at work end within `grace` seconds, then cut them off."""
         self._stopping.set()
-        self._health.enter_graceful_shutdown()
+        self._health.leave()
         self._server.stop(grace).wait()
 
     def tell_ready(self, *, ready: bool) -> None:
         """Say by each service's health whether calls have a chance; the overall health stays as it is."""
-        state = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in self._names:
-            self._health.set(name, state)  # nothing, once it is stopping
+        self._health.tell(self._names, serving=ready)
 
     def wait(self) -> None:
         """Block until somebody stops it."""
@@ -143,11 +143,12 @@ def start(
     )
     for servicer in servicers:
         servicer.register(servicer.implementation, server)
-    health_servicer = _add_health(server, names)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    health = Health(names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection((*names, _HEALTH, reflection.SERVICE_NAME), server)
     address = _listen(server, listen, terms.credentials)
     server.start()
-    return RunningServer(address, server, health_servicer, names, stopping)
+    return RunningServer(address, server, health, names, stopping)
 
 
 def _options(connection_seconds: float) -> list[tuple[str, int]]:
@@ -160,14 +161,6 @@ def _options(connection_seconds: float) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a replica
     ]
-
-
-def _add_health(server: grpc.Server, names: Sequence[str]) -> health.HealthServicer:
-    servicer = health.HealthServicer()
-    for name in ("", *names):
-        servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    return servicer
 
 
 def _listen(server: grpc.Server, listen: str, credentials: grpc.ServerCredentials | None) -> str:

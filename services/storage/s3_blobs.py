@@ -21,7 +21,7 @@ from services.storage.blobs import (
     unknown_blob,
     verified,
 )
-from services.storage.s3_client import MISSING, Bucket, CreatingPool, open_client, pieces_of, told
+from services.storage.s3_client import MISSING, Bucket, CreatingPool, make_bucket, open_client, pieces_of, told
 
 _QUARANTINE = "quarantine/"
 _USUAL_REGION = "us-east-1"
@@ -41,8 +41,7 @@ class S3Blobs:
         )
         self._signer = open_client(public)  # asks nobody, so it need not reach what callers reach
         with told():
-            if not self._client.bucket_exists(bucket.name):
-                self._client.make_bucket(bucket.name)
+            make_bucket(self._client, bucket.name)
 
     def put(self, source: Source, size_bytes: int, sha256: str) -> None:
         """See `BlobStore.put`."""

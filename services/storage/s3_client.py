@@ -17,6 +17,7 @@ PIECE_BYTES = 2**20
 _CONNECT_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5.0
 _TRANSIENT = (500, 502, 503, 504)
+_MADE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 MISSING = ("NoSuchKey", "NoSuchObject")
 """Codes by which stores say that there is no such object."""
 
@@ -95,6 +96,17 @@ def told() -> Iterator[None]:
         raise Unavailable(
             Reason.SERVICE_UNAVAILABLE, "The object store cannot be reached now.", retry_after=_RETRY_AFTER_SECONDS
         ) from error
+
+
+def make_bucket(client: Minio, name: str) -> None:
+    """Make a bucket if there is none; several may try at the same time."""
+    if client.bucket_exists(name):
+        return
+    try:
+        client.make_bucket(name)
+    except S3Error as error:
+        if error.code not in _MADE:
+            raise
 
 
 def pieces_of(client: Minio, bucket: str, name: str, offset: int = 0) -> Iterator[bytes]:

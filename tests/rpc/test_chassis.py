@@ -212,7 +212,8 @@ def test_a_caller_who_gives_up_within_its_requests_is_no_fault(caplog: pytest.Lo
             assert lines.some.wait(30)
     finally:
         log.removeHandler(lines)
-    assert lines.told == [("rpc", "CANCELLED")]
+    # gRPC tells the end of the requests and the cancelling one after the other: the service may have answered by then.
+    assert lines.told in ([("rpc", "CANCELLED")], [("rpc", "OK")])
 
 
 class Reading(SpecificationServiceServicer):

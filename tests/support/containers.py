@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import json
+from pathlib import Path
 import secrets
 import subprocess
+import tempfile
 import time
 from typing import Any
 from uuid import uuid4
 
 from tests.support.dock import ROOT
-from tools.images import WHEELHOUSE
+from tools.environment import LOCK, PYTHON
 
 BASE = "learndock/sandbox:latest"
 """Debian's Python and nothing else, made by `make sandbox-image` without a registry."""
@@ -27,10 +29,10 @@ _CONFINED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no
 _SANDBOXED = (
     f"--security-opt=seccomp={ROOT / 'deploy' / 'docker' / 'seccomp-sandbox.json'}",
     "--security-opt=systempaths=unconfined",
-    f"--volume={WHEELHOUSE}:/wheels:ro",
     "--env=PIP_NO_INDEX=1",
     "--env=PIP_FIND_LINKS=/wheels",
 )
+_MODEL_NEEDS = ("numpy", "scikit-learn")
 _HEALTHY_SECONDS = 120
 
 
@@ -73,20 +75,29 @@ def container_dock() -> Iterator[ContainerDock]:
     _docker("network", "create", "--internal", network)
     dock = ContainerDock({})
     try:
-        for name in PORTS:
-            dock.containers[name] = _docker(*_start(name, network, token)).strip()
-        for name in PORTS:
-            _wait_healthy(dock, name)
-        yield dock
+        with tempfile.TemporaryDirectory() as wheels:
+            _fetch_wheels(Path(wheels))
+            for name in PORTS:
+                dock.containers[name] = _docker(*_start(name, network, token, wheels)).strip()
+            for name in PORTS:
+                _wait_healthy(dock, name)
+            yield dock
     finally:
         for container in dock.containers.values():
             subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
         _docker("network", "rm", network)
 
 
-def _start(name: str, network: str, token: str) -> list[str]:
+def _fetch_wheels(folder: Path) -> None:
+    """What the models of these tests run on, for a network that leads nowhere."""
+    fetch = [str(PYTHON), "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--constraint", str(LOCK)]
+    subprocess.run([*fetch, "--dest", str(folder), *_MODEL_NEEDS], check=True)
+    folder.chmod(0o755)
+
+
+def _start(name: str, network: str, token: str, wheels: str) -> list[str]:
     environment = [f"--env=LEARNDOCK_{name.upper()}_{setting}={value}" for setting, value in _settings(name, token)]
-    sandboxed = _SANDBOXED if name in ("validator", "reuse") else ()
+    sandboxed = (*_SANDBOXED, f"--volume={wheels}:/wheels:ro") if name in ("validator", "reuse") else ()
     quick = ("--health-interval=1s", f"--network={network}", f"--network-alias={name}")
     return ["run", "--detach", *quick, *_CONFINED, *sandboxed, *environment, f"learndock/{name}:test"]
 

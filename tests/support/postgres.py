@@ -95,7 +95,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         yield server
     finally:
-        subprocess.run([_program("pg_ctl"), "-D", str(server.folder), "-m", "immediate", "stop"], **_as_nobody())
+        _try("pg_ctl", "-D", str(server.folder), "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -109,28 +109,31 @@ def replica_of(primary: PostgresServer) -> Iterator[PostgresServer]:
     try:
         yield replica
     finally:
-        subprocess.run([_program("pg_ctl"), "-D", str(replica.folder), "-m", "immediate", "stop"], **_as_nobody())
+        _try("pg_ctl", "-D", str(replica.folder), "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(program: str, *arguments: str) -> None:
+    code, output = _try(program, *arguments)
+    if code:
+        raise RuntimeError(f"{program} failed with {code}:\n{output}")
+
+
+def _try(program: str, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a program that runs as nobody: PostgreSQL refuses to run as root."""
+    # By another program, since Python forks to change the user itself, and a fork among gRPC's threads may die.
+    nobody = () if os.geteuid() else ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
     # pg_ctl's server would keep a pipe open for ever: output goes to a file.
     with tempfile.TemporaryFile() as output:
-        command = [_program(program), *arguments]
-        done = subprocess.run(command, stdout=output, stderr=output, **_as_nobody())
-        if done.returncode < 0:  # a fork among gRPC's threads can die before it becomes the program
-            done = subprocess.run(command, stdout=output, stderr=output, **_as_nobody())
-        if done.returncode:
-            output.seek(0)
-            raise RuntimeError(f"{program} failed:\n{output.read().decode()[-4000:]}")
-
-
-def _as_nobody() -> dict[str, object]:
-    """PostgreSQL refuses to run as root."""
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    if os.geteuid():
-        return {"cwd": "/", "env": environment}
-    return {"cwd": "/", "env": environment, "user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+        done = subprocess.run(
+            [*nobody, _program(program), *arguments],
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        )
+        output.seek(0)
+        return done.returncode, output.read().decode()[-4000:]
 
 
 def _folder() -> Path:
