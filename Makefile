@@ -92,8 +92,8 @@ build/reference-venv/ready:
 bench-reuse: setup build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
 
-bench-hetero: setup ## learnwares of other columns, found by meaning and reused; OPTIONS="--small --json FILE" to try
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hetero $(OPTIONS)
+bench-hetero: setup build/reference-venv/ready ## learnwares of other columns, found by meaning and reused; OPTIONS="--small --json FILE" to try
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hetero --reference build/reference-venv/bin/python $(OPTIONS)
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
 	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.hetero import air, play, sales, schemas
+from benchmarks.hetero import air, play, reference, sales, schemas
 from benchmarks.hetero.market import Market
 from benchmarks.reuse import data
 from benchmarks.reuse.experiment import Experiment, Owner, User
@@ -36,16 +36,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the air-quality data")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results/hetero.json"), help="where figures go")
+    parser.add_argument("--reference", type=Path, metavar="PYTHON", help="Python in which the reference is installed")
     parser.add_argument("--small", action="store_true", help="few stations and stores, to try")
     arguments = parser.parse_args()
-    figures = run(arguments.data, small=arguments.small)
+    figures = run(arguments.data, arguments.reference, small=arguments.small)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 
 
-def run(given: Path, *, small: bool) -> dict[str, Any]:
-    """All figures; `small` takes a part of the places and stores."""
+def run(given: Path, python: Path | None, *, small: bool) -> dict[str, Any]:
+    """All figures, also of the reference if a `python` has it; `small` takes a part of the places and stores."""
     folder = data.from_package("r-cran-bayesm", _BAYESM)
     places = air.experiment(given / data.AIR, stations=2 if small else 12)
     stores = sales.orange_juice(folder / "orangeJuice.rda", stores=8 if small else 83)
@@ -54,6 +55,9 @@ def run(given: Path, *, small: bool) -> dict[str, Any]:
     figures: dict[str, Any] = {"small": small}
     for experiment in (places, stores, cheese):
         figures[experiment.name] = _show(experiment, _played(experiment))
+    for experiment in (places, stores) if python else ():
+        figures[experiment.name]["reference"] = reference.losses(experiment, python.absolute())
+        Console().print(f"{experiment.title}, the reference:", figures[experiment.name]["reference"])
     figures |= _air_gains(figures["air"])
     figures["juice_above_best"] = (
         figures["orange_juice"]["unlabelled"]["default"] / (figures["orange_juice"]["unlabelled"]["best"]) - 1.0

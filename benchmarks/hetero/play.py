@@ -64,23 +64,28 @@ def labelled(experiment: Experiment, market: Market, number: int, user: User) ->
     found = market.members(user.specification)
     members = [_remembering(one) for one in found]
     filled = [_mean_filled(market, one) for one in found]
+    for count, known in draws(experiment, number, user):
+        losses = _self_trained(experiment, user, known)
+        if not members:  # nothing fits: what is left is a model of one's own
+            losses |= {strategy.value: losses["self_ridge"] for strategy in LABELLED}
+            yield count, losses
+            continue
+        for strategy in LABELLED:
+            reuser = make_reuser(strategy, members, labelled=known)
+            losses[strategy.value] = experiment.loss(reuser.predict(user.rows), user.truth)
+        reuser = make_reuser(Strategy.FEATURE_AUGMENT, filled, labelled=known)
+        losses["mean_filled"] = experiment.loss(reuser.predict(user.rows), user.truth)
+        yield count, losses
+
+
+def draws(experiment: Experiment, number: int, user: User) -> Iterator[tuple[int, Labelled]]:
+    """Labelled rows that the user of this number is given, by their count."""
     for count in experiment.label_counts:
         for draw in range(DRAWS):
             if len(user.pool_truth) < count:
                 continue
             chosen = np.random.default_rng([number, count, draw]).permutation(len(user.pool_truth))[:count]
-            known = Labelled(user.pool_rows[chosen], user.pool_truth[chosen])
-            losses = _self_trained(experiment, user, known)
-            if not members:  # nothing fits: what is left is a model of one's own
-                losses |= {strategy.value: losses["self_ridge"] for strategy in LABELLED}
-                yield count, losses
-                continue
-            for strategy in LABELLED:
-                reuser = make_reuser(strategy, members, labelled=known)
-                losses[strategy.value] = experiment.loss(reuser.predict(user.rows), user.truth)
-            reuser = make_reuser(Strategy.FEATURE_AUGMENT, filled, labelled=known)
-            losses["mean_filled"] = experiment.loss(reuser.predict(user.rows), user.truth)
-            yield count, losses
+            yield count, Labelled(user.pool_rows[chosen], user.pool_truth[chosen])
 
 
 def _self_trained(experiment: Experiment, user: User, known: Labelled) -> dict[str, float]:

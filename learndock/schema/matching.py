@@ -13,7 +13,7 @@ from learndock.schema.schema import Schema
 from learndock.schema.units import AS_IT_IS, Conversion, Unit, conversion
 
 # Less than this, and two columns are not taken for one; docs/decisions/0080-columns-by-meaning.md has the figures.
-LEAST_CONFIDENCE = 0.35
+LEAST_CONFIDENCE = 0.30
 # How much of the confidence the values decide; the rest is the words'.
 _SHARE_OF_VALUES = 0.3
 # Words that name different numbers, such as "price 3" and "price 4", are seldom one thing.
