@@ -35,7 +35,12 @@ def main() -> int:
         "--data", type=Path, default=Path("../shared/data"), help="folder of the data sets that are given"
     )
     parser.add_argument("--json", type=Path, help=f"where figures go; {RESULTS}, or {TRIED} of the small setting")
-    parser.add_argument("--only", nargs="*", default=[], help="names of experiments to run; all when not given")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        help="names of experiments to run; the others' figures stay as they are in the file",
+    )
     parser.add_argument("--small", action="store_true", help="few owners and users: minutes become seconds")
     parser.add_argument("--report", type=Path, help="page to write of the figures, such as docs/evaluation.md")
     parser.add_argument("--reference", type=Path, metavar="PYTHON", help="Python in which the reference is installed")
@@ -47,8 +52,10 @@ def main() -> int:
         if name in arguments.only or not arguments.only
     ]
     play = partial(evaluate, given=arguments.data, small=arguments.small, python=arguments.reference)
-    result = summary(_all(names, play, arguments.processes), small=arguments.small)
-    write(result, arguments.json or (TRIED if arguments.small else RESULTS))
+    path = arguments.json or (TRIED if arguments.small else RESULTS)
+    kept = (report.read(path) or {}).get("datasets", {}) if arguments.only else {}
+    result = summary({**kept, **_all(names, play, arguments.processes)}, small=arguments.small)
+    write(result, path)
     if arguments.report:
         arguments.report.write_text(report.page(result, report.read(Path("benchmarks/results/hetero.json"))))
     return 0
@@ -76,7 +83,7 @@ def _all(names: list[str], play: Callable[[str], dict[str, Any]], processes: int
 def _print(found: Mapping[str, Any]) -> None:
     table = Table("method", "mean loss", "deviation", "gap closed", title=found["title"])
     for method, row in found["losses"].items():
-        closed = found["gap_closed"].get(method)
+        closed = found["gaps"].get(method)
         table.add_row(method, f"{row['mean']:.4f}", f"{row['std']:.4f}", "" if closed is None else f"{closed:.3f}")
     Console().print(table)
     Console().print(

@@ -48,7 +48,8 @@ def of(experiment: Experiment, python: Path | None, tell: Callable[[str], None])
         "users": len(experiment.users),
         "labelled_users": min(experiment.labelled_users, len(experiment.users)),
         "losses": without,
-        "gap_closed": {name: gap(loss, name) for name in loss if name not in ("random", "best")},
+        "gap_closed": gap(loss, "default"),
+        "gaps": {name: gap(loss, name) for name in loss if name not in ("random", "best")},
         "curves": curves,
         "auto_excess": {count: auto_excess(row) for count, row in curves.items()},
     }
