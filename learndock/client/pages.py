@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 import uuid
 
@@ -86,6 +86,34 @@ class Island:
 
 
 @dataclass(frozen=True)
+class SearchDay:
+    """Searches of a day in UTC: with a task's specification, and with words or other filters alone."""
+
+    day: date
+    by_specification: int
+    by_filter: int
+
+
+@dataclass(frozen=True)
+class SearchCounts:
+    """Searches that one replica of the search service answered; those of several add up.
+
+    Attributes
+    ----------
+    replica
+        Name of its host.
+    since
+        When it began to count.
+    days
+        Days with searches, of the last 90, oldest first.
+    """
+
+    replica: str
+    since: datetime
+    days: tuple[SearchDay, ...]
+
+
+@dataclass(frozen=True)
 class IndexStatus:
     """How far search has followed the catalogue.
 
@@ -95,11 +123,14 @@ class IndexStatus:
         Last change that was applied, and newest one known.
     following
         False while the catalogue cannot be reached.
+    searches
+        Searches that the replica which was asked has answered; None for who is no admin.
     """
 
     applied_sequence: int
     latest_sequence: int
     following: bool
+    searches: SearchCounts | None = None
 
 
 class Pages:
@@ -180,7 +211,12 @@ class Pages:
     def index_status(self) -> IndexStatus:
         """How far search has followed the catalogue."""
         answer = self._search.GetIndexStatus(search_service_pb2.GetIndexStatusRequest())
-        return IndexStatus(answer.applied_sequence, answer.latest_sequence, answer.following)
+        return IndexStatus(
+            answer.applied_sequence,
+            answer.latest_sequence,
+            answer.following,
+            _counts_from_message(answer.searches) if answer.HasField("searches") else None,
+        )
 
     def rebuild_index(self) -> int:
         """Make the index anew, profiles included, while the old one answers; how many learnwares it holds."""
@@ -194,6 +230,11 @@ class Pages:
     @property
     def _search(self) -> SearchServiceStub:
         return SearchServiceStub(self._channel("search"))
+
+
+def _counts_from_message(message: search_service_pb2.SearchCounts) -> SearchCounts:
+    days = (SearchDay(date.fromisoformat(day.date), day.by_specification, day.by_filter) for day in message.days)
+    return SearchCounts(message.replica, time_from_message(message.since), tuple(days))
 
 
 def _island_from_message(message: search_service_pb2.Island) -> Island:

@@ -193,7 +193,7 @@ def load(path: str | PathLike[str]) -> Specification:
     InvalidInput
         The file is no specification; the error names the key at fault.
     """
-    from learndock.encoders.reference_images import comparable  # imports torch
+    from learndock.encoders.reference_images import comparable
     from learndock.rkme.interchange import read_reference
 
     return comparable(read_reference(Path(path).read_bytes()))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from learndock.encoders.images import Images
-from learndock.encoders.pixels import Layout
-from learndock.encoders.random_convolution import RandomConvolutionEncoder
 from learndock.errors import InvalidInput, Reason
 from learndock.rkme.interchange import REFERENCE_PIXELS
 from learndock.rkme.specification import Specification
@@ -44,6 +41,11 @@ def encode_reference_atoms(specification: Specification) -> Specification:
             f" of {specification.encoder or 'a table'}.",
             field="specification.encoder",
         )
+    # Only where pictures are encoded: these import torch, which takes seconds the first time.
+    from learndock.encoders.images import Images
+    from learndock.encoders.pixels import Layout
+    from learndock.encoders.random_convolution import RandomConvolutionEncoder
+
     encoder = RandomConvolutionEncoder()
     pictures = specification.atoms.reshape(-1, *specification.item_shape)
     return replace(

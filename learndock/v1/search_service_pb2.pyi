@@ -647,6 +647,7 @@ class GetIndexStatusResponse(_message.Message):
     LAG_FIELD_NUMBER: _builtins.int
     PROFILES_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    SEARCHES_FIELD_NUMBER: _builtins.int
     applied_sequence: _builtins.int
     """Last change that was applied."""
     latest_sequence: _builtins.int
@@ -663,6 +664,10 @@ class GetIndexStatusResponse(_message.Message):
     def engine(self) -> Global___EngineStatus:
         """What scores."""
 
+    @_builtins.property
+    def searches(self) -> Global___SearchCounts:
+        """Searches that were answered, for admins; unset for others."""
+
     def __init__(
         self,
         *,
@@ -672,14 +677,79 @@ class GetIndexStatusResponse(_message.Message):
         lag: _builtins.int = ...,
         profiles: _abc.Iterable[Global___IslandProfile] | None = ...,
         engine: Global___EngineStatus | None = ...,
+        searches: Global___SearchCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "searches", b"searches"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "engine", b"engine", "following", b"following", "lag", b"lag", "latest_sequence", b"latest_sequence", "profiles", b"profiles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_sequence", b"applied_sequence", "engine", b"engine", "following", b"following", "lag", b"lag", "latest_sequence", b"latest_sequence", "profiles", b"profiles", "searches", b"searches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetIndexStatusResponse: _TypeAlias = GetIndexStatusResponse  # noqa: Y015
+
+@_typing.final
+class SearchCounts(_message.Message):
+    """How many searches one replica answered. Replicas count apart; their numbers add up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLICA_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    replica: _builtins.str
+    """The replica: name of its host."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it counts; a replica that lost its folder begins anew."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchDay]:
+        """Days on which it answered any, of the last 90, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        replica: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        days: _abc.Iterable[Global___SearchDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "replica", b"replica", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchCounts: _TypeAlias = SearchCounts  # noqa: Y015
+
+@_typing.final
+class SearchDay(_message.Message):
+    """Searches of a day. A question without a task and without a filter only lists, and is not counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    BY_SPECIFICATION_FIELD_NUMBER: _builtins.int
+    BY_FILTER_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day in UTC, such as 2026-01-31."""
+    by_specification: _builtins.int
+    """Those with a specification of a task, private or not."""
+    by_filter: _builtins.int
+    """Those with words or other filters alone."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        by_specification: _builtins.int = ...,
+        by_filter: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_filter", b"by_filter", "by_specification", b"by_specification", "date", b"date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchDay: _TypeAlias = SearchDay  # noqa: Y015
 
 @_typing.final
 class IslandProfile(_message.Message):

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from learndock.client.dock import Dock
+from learndock.client.pages import SearchCounts
 from learndock.client.values import Validation, ValidationState
 
 DAYS = 14
+DayPairs = Mapping[str, tuple[int, int]]
+"""Two numbers by day, such as 01-31, oldest first."""
+
 _PAGE_SIZE = 500
 # Enough for two weeks of a busy dock, and bounded for a busier one.
 _MOST_PAGES = 20
@@ -28,7 +32,7 @@ class Activity:
         What waits and what is being done.
     """
 
-    by_day: Mapping[str, tuple[int, int]]
+    by_day: DayPairs
     queued: int
     running: int
 
@@ -36,7 +40,6 @@ class Activity:
 def activity(dock: Dock) -> Activity:
     """The activity of all users' learnwares, as an admin sees it."""
     today = datetime.now(UTC)
-    days = [f"{today - timedelta(days=back):%m-%d}" for back in reversed(range(DAYS))]
     good: Counter[str] = Counter()
     bad: Counter[str] = Counter()
     states: Counter[ValidationState] = Counter()
@@ -45,8 +48,20 @@ def activity(dock: Dock) -> Activity:
         if validation.state.ended:
             counter = good if validation.passed else bad
             counter[f"{validation.create_time.astimezone(UTC):%m-%d}"] += 1
-    by_day = {day: (good[day], bad[day]) for day in days}
+    by_day = {day: (good[day], bad[day]) for day in _last_days(today)}
     return Activity(by_day, states[ValidationState.QUEUED], states[ValidationState.RUNNING])
+
+
+def searches_by_day(counts: SearchCounts) -> DayPairs:
+    """Searches with a specification, and with words alone, of the last days."""
+    today = datetime.now(UTC)
+    first = (today - timedelta(days=DAYS - 1)).date()
+    known = {f"{each.day:%m-%d}": (each.by_specification, each.by_filter) for each in counts.days if each.day >= first}
+    return {day: known.get(day, (0, 0)) for day in _last_days(today)}
+
+
+def _last_days(today: datetime) -> list[str]:
+    return [f"{today - timedelta(days=back):%m-%d}" for back in reversed(range(DAYS))]
 
 
 def _recent(dock: Dock, since: datetime) -> Iterator[Validation]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from learndock.client.values import ValidationState
 from learndock.errors import PermissionDenied, Reason
 from services.console import listing
-from services.console.activity import activity
+from services.console.activity import activity, searches_by_day
 from services.console.charts import bars
 from services.console.listing import Selection
 from services.console.routing import Handler, Rule
@@ -38,7 +38,16 @@ def summary(visit: Visit) -> Response:
         "data": bars(numbers.by_data),
         "library": bars(numbers.by_library),
     }
-    return visit.page("admin.html", numbers=numbers, charts=charts, activity=activity(visit.dock), nav="admin")
+    counts = visit.dock.pages.index_status().searches
+    return visit.page(
+        "admin.html",
+        numbers=numbers,
+        charts=charts,
+        activity=activity(visit.dock),
+        counts=counts,
+        searches=searches_by_day(counts) if counts else {},
+        nav="admin",
+    )
 
 
 def learnwares(visit: Visit) -> Response:

@@ -17,6 +17,7 @@ from services.search.entry import Entry
 from services.search.index import IslandIndex
 from services.search.live import LiveIndex
 from services.search.search import Answer, Question, search
+from services.search.search_counts import SearchCounter
 from services.search.turns import Turns
 
 # An answer takes time too: waiting for a change ends this long before the deadline, in seconds.
@@ -40,6 +41,8 @@ class SearchDesk:
         With fewer admitted learnwares, all are scored exactly.
     meanings
         Vectors of what columns mean.
+    counter
+        Counts what is answered.
     """
 
     live: LiveIndex
@@ -47,6 +50,7 @@ class SearchDesk:
     turns: Turns
     exhaustive_below: int
     meanings: Encode = field(default_factory=Meanings)
+    counter: SearchCounter = field(default_factory=SearchCounter)
 
     def answer(self, question: Question, *, min_sequence: int) -> Answer:
         """Answer a question, once the index holds the change `min_sequence`.
@@ -62,7 +66,9 @@ class SearchDesk:
             seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
             self.live.wait_for(min_sequence, seconds)
             with self.turns.turn():
-                return self._search(question)
+                answer = self._search(question)
+        self.counter.count(question)
+        return answer
 
     def _search(self, question: Question) -> Answer:
         index = self.live.current

@@ -20,6 +20,7 @@ from services.search.follower import FollowerStatus
 from services.search.index import IslandIndex
 from services.search.mixing import Blend
 from services.search.search import Answer, Question, Single
+from services.search.search_counts import SearchCounter
 
 MAX_TOP_K = 100
 MAX_MEMBERS = 16
@@ -171,6 +172,16 @@ def status_to_message(
         profiles=[pb.IslandProfile(island_id=one.key.island_id, profile=one.profile.number) for one in islands],
         engine=pb.EngineStatus(name=engine.name, parts=engine.parts, ready=engine.ready),
     )
+
+
+def counts_to_message(counter: SearchCounter) -> pb.SearchCounts:
+    """Message of how many searches were answered."""
+    counts = counter.counts
+    days = [
+        pb.SearchDay(date=day.isoformat(), by_specification=count.by_specification, by_filter=count.by_filter)
+        for day, count in counts.by_day.items()
+    ]
+    return pb.SearchCounts(replica=counter.replica, since=wire.time_to_message(counts.since), days=days)
 
 
 def entry_to_message(entry: Entry) -> pb.ListIndexEntriesResponse:

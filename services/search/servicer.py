@@ -38,7 +38,10 @@ class SearchServicer(pb_grpc.SearchServiceServicer):
         self, request: pb.GetIndexStatusRequest, context: grpc.ServicerContext
     ) -> pb.GetIndexStatusResponse:
         islands = [island for island, _ in self._desk.islands(caller.current())]
-        return messages.status_to_message(self._follower.status(), islands, self._desk.engine.status())
+        status = messages.status_to_message(self._follower.status(), islands, self._desk.engine.status())
+        if caller.current().role.administers:
+            status.searches.CopyFrom(messages.counts_to_message(self._desk.counter))
+        return status
 
     def RebuildIndex(self, request: pb.RebuildIndexRequest, context: grpc.ServicerContext) -> pb.RebuildIndexResponse:  # noqa: D102
         rebuilt = self._follower.rebuild()

@@ -14,6 +14,7 @@ from services.search.engines.port import ScoringEngine
 from services.search.follower import Follower
 from services.search.live import LiveIndex
 from services.search.packs import Pack, remove_other_packs
+from services.search.search_counts import SearchCounter
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
@@ -43,13 +44,15 @@ def build(settings: Settings) -> Application:
     storage = settings.peer(settings.storage_address)
     follower = Follower(live, CatalogueSource(storage))
     upkeep = Upkeep(live, snapshots, snapshot_seconds=settings.snapshot_seconds)
-    desk = SearchDesk(live, engine, _turns(settings), exhaustive_below=settings.exhaustive_below)
+    counter = SearchCounter(settings.data_dir / "searches.json")
+    desk = SearchDesk(live, engine, _turns(settings), exhaustive_below=settings.exhaustive_below, counter=counter)
 
     def close() -> None:
         storage.close()
         words.close()
         live.close()
         engine.close()
+        counter.close()
 
     return Application(
         name="search",

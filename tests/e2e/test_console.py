@@ -206,7 +206,7 @@ def test_predictions_are_shown_and_brought_home(ann: Watched, console: Console) 
 def test_admins_see_the_dock(admin: Watched, console: Console) -> None:
     page = admin.open("/admin")
     expect(page.locator(".tiles")).to_contain_text("Up to date")
-    expect(page.locator(".days rect.day-bad").last).not_to_have_attribute("height", "0.0")
+    expect(page.locator(".days rect.day-second").last).not_to_have_attribute("height", "0.0")
     page.get_by_role("link", name="All learnwares").click()
     expect(page.locator("tbody")).to_contain_text("secret sums")
     page.get_by_role("link", name="Audit log").click()

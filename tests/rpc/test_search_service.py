@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 import hashlib
 from pathlib import Path
 
@@ -179,6 +180,22 @@ class TestFollowing:
                 first = again.stub().Search(pb.SearchRequest(specification=task_of(LOW)))
                 assert [single.learnware_id for single in first.singles][:1] == [low]
                 assert set(again.found(specification=task_of(LOW))) == {low, high}
+
+    def test_admins_learn_how_many_searches_were_answered_over_a_restart(self, tmp_path: Path) -> None:
+        settings = StorageSettings(data_dir=tmp_path / "storage", service_token=SERVICE_TOKEN)
+        with serve(storage.build(settings)) as stored:
+            with search_service(tmp_path, stored) as searching:
+                user = Dock(stored, searching).stub()
+                user.Search(pb.SearchRequest(specification=task_of(LOW)))
+                user.Search(pb.SearchRequest(filter=types_pb2.SemanticFilter(text="digits")))
+                user.Search(pb.SearchRequest())
+                assert not user.GetIndexStatus(pb.GetIndexStatusRequest()).HasField("searches")
+            with search_service(tmp_path, stored) as searching:
+                admin = SearchServiceStub(searching.channel_as(Role.ADMIN))
+                searches = admin.GetIndexStatus(pb.GetIndexStatusRequest()).searches
+        assert [(day.by_specification, day.by_filter) for day in searches.days] == [(1, 1)]
+        assert searches.replica
+        assert searches.since.ToDatetime(tzinfo=UTC) <= datetime.now(UTC)
 
     def test_it_answers_while_the_catalogue_is_away(self, tmp_path: Path, packages: dict[str, Path]) -> None:
         settings = StorageSettings(data_dir=tmp_path / "storage", service_token=SERVICE_TOKEN)

@@ -1,11 +1,15 @@
 """`import learndock` is quick, and the client needs neither numerics nor servers."""
 
+from pathlib import Path
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import learndock
+from learndock.client import specifying
+from learndock.rkme.specification import Specification
 
 HEAVY = {"torch", "faiss", "sklearn", "scipy", "sqlalchemy", "pydantic", "docker", "quadprog", "alembic"}
 
@@ -25,6 +29,13 @@ def test_client_and_command_load_nothing_heavy(code: str) -> None:
     loaded = modules_after(code)
     assert loaded & HEAVY == set()
     assert not any(name.startswith(("services", "learndock.serving")) for name in loaded)
+
+
+def test_reading_the_specification_of_a_table_loads_nothing_heavy(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    specifying.save(Specification(atoms=np.ones((2, 3)), weights=np.full(2, 0.5)), path)
+    code = f"from learndock.client import specifying; specifying.load_task({str(path)!r})"
+    assert modules_after(code) & HEAVY == set()
 
 
 def test_names_are_told_and_others_refused() -> None:

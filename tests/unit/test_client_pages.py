@@ -1,14 +1,14 @@
 """Lists page by page: what is asked of the services, and what of their answers is kept."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 import grpc
 import pytest
 
 import learndock
-from learndock.client.pages import IndexStatus, Island, Page
+from learndock.client.pages import IndexStatus, Island, Page, SearchCounts, SearchDay
 from learndock.client.values import ValidationState
 from learndock.learnware import Modality
 from learndock.v1 import (
@@ -34,7 +34,11 @@ class Search(search_service_pb2_grpc.SearchServiceServicer):
     def GetIndexStatus(
         self, request: object, context: grpc.ServicerContext
     ) -> search_service_pb2.GetIndexStatusResponse:
-        return search_service_pb2.GetIndexStatusResponse(applied_sequence=3, latest_sequence=4, following=True)
+        days = [search_service_pb2.SearchDay(date="1970-01-01", by_specification=2, by_filter=5)]
+        searches = search_service_pb2.SearchCounts(replica="a", since=Timestamp(seconds=1), days=days)
+        return search_service_pb2.GetIndexStatusResponse(
+            applied_sequence=3, latest_sequence=4, following=True, searches=searches
+        )
 
     def RebuildIndex(self, request: object, context: grpc.ServicerContext) -> search_service_pb2.RebuildIndexResponse:
         return search_service_pb2.RebuildIndexResponse(learnwares=7)
@@ -81,7 +85,8 @@ def dock(validator: Validator) -> Iterator[learndock.Dock]:
 def test_islands_and_the_index_are_told(dock: learndock.Dock) -> None:
     fitted = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert dock.pages.islands() == (Island("table/3", Modality.TABLE, "", 3, 7, 2, 9, fitted),)
-    assert dock.pages.index_status() == IndexStatus(3, 4, following=True)
+    searches = SearchCounts("a", fitted, (SearchDay(date(1970, 1, 1), 2, 5),))
+    assert dock.pages.index_status() == IndexStatus(3, 4, following=True, searches=searches)
     assert dock.pages.rebuild_index() == 7
 
 
