@@ -55,7 +55,8 @@ def resolve(
 ) -> Credentials:
     """What is given, else what the environment says, else what was stored.
 
-    A stored token belongs to the stored address: it is not sent to another one.
+    A stored token belongs to the stored address: it is not sent to another one. An empty token that is given is that of
+    an anonymous caller.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def resolve(
     known = stored if stored is not None and same else Credentials(address=given or "")
     return Credentials(
         address=known.address,
-        token=token or environment.get(TOKEN_VARIABLE) or known.token,
+        token=(environment.get(TOKEN_VARIABLE) or known.token) if token is None else token,
         ca_file=ca_file or environment.get(CA_FILE_VARIABLE) or known.ca_file,
     )
 

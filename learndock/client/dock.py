@@ -55,7 +55,8 @@ class Dock(AccountMethods, KeepingMethods):
         "host:port", "grpcs://host:port" for TLS, or an address for each service by its name ("storage", "search",
         "validator", "reuse", "identity"). None: from LEARNDOCK_ADDRESS, else from the credentials file.
     token
-        Secret of an API token. None: from LEARNDOCK_TOKEN, else from the credentials file.
+        Secret of an API token; empty for an anonymous caller. None: from LEARNDOCK_TOKEN, else from the credentials
+        file.
     timeout
         Seconds for one ordinary call.
     ca_file

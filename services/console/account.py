@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from learndock.account import Scope
 from learndock.client.values import NewToken
 from learndock.learnware import VersionState
 from services.console import listing
@@ -34,6 +36,8 @@ def account(visit: Visit, *, made: NewToken | None = None) -> Response:
         made=made,
         quota=visit.dock.quota(),
         lifetimes=LIFETIMES,
+        scopes=_scopes(visit),
+        now=datetime.now(UTC),
         nav="account",
     )
 
@@ -41,7 +45,8 @@ def account(visit: Visit, *, made: NewToken | None = None) -> Response:
 def make_token(visit: Visit) -> Response:
     """Make a token; the page that answers is the only one that ever shows its secret."""
     lifetime = LIFETIMES.get(visit.field("lifetime"), LIFETIMES["90"])
-    made = visit.dock.create_token(visit.field("label").strip(), lifetime_seconds=lifetime)
+    scopes = [Scope(word) for word in visit.fields("scopes") if word in Scope.__members__]
+    made = visit.dock.create_token(visit.field("label").strip(), lifetime_seconds=lifetime, scopes=scopes)
     return account(visit, made=made)
 
 
@@ -49,6 +54,11 @@ def revoke_token(visit: Visit) -> Response:
     """End a token."""
     visit.dock.revoke_token(visit.part("token"))
     return visit.redirect("/account", done="revoked")
+
+
+def _scopes(visit: Visit) -> tuple[Scope, ...]:
+    """What the visitor's tokens can be limited to."""
+    return tuple(scope for scope in Scope if scope is not Scope.ADMINISTER or visit.user.role.administers)
 
 
 def _counts(visit: Visit) -> Mapping[str, int]:

@@ -13,10 +13,12 @@ from starlette.staticfiles import StaticFiles
 from services.console import (
     account,
     administration,
+    administration_invitations,
     administration_users,
     failures,
     find,
     learnwares,
+    registration,
     reuse,
     semantic_form,
     sign_in,
@@ -34,6 +36,7 @@ from services.console.web_server import WebServer
 
 RULES = (
     *sign_in.RULES,
+    *registration.RULES,
     *find.RULES,
     *learnwares.RULES,
     *semantic_form.RULES,
@@ -42,6 +45,7 @@ RULES = (
     *reuse.RULES,
     *administration.RULES,
     *administration_users.RULES,
+    *administration_invitations.RULES,
 )
 
 _MAX_BODY_BYTES = 96 * 2**20

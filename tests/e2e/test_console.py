@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Route, expect
 import pytest
 
 import learndock
+from learndock.errors import PermissionDenied
 from learndock.learnware import Visibility
 from services.console.words import catalogue
 from tests.support.console import Console, Watched, watched
@@ -181,6 +182,73 @@ def test_tokens_are_made_copied_once_and_revoked(ann: Watched, console: Console)
     expect(page.locator("tr", has_text="notebook").locator(".badge.bad")).to_have_text("Revoked")
 
 
+def test_a_token_may_do_only_what_was_chosen(ann: Watched, console: Console) -> None:
+    page = ann.open("/account")
+    page.locator("input[name=label]").fill("reader")
+    page.locator("select[name=lifetime]").select_option("30")
+    page.get_by_text("Limit what it may be used for").click()
+    page.get_by_label("Reading and searching").check()
+    page.get_by_role("button", name="Make a token").click()
+    with learndock.Dock(console.dock.address, page.locator(".notice code").inner_text()) as dock:
+        assert dock.whoami().name == "ann"
+        with pytest.raises(PermissionDenied):
+            dock.list_tokens()
+    ann.open("/account")
+    expect(page.locator("tr", has_text="reader").locator(".badge")).to_have_text("Reading and searching")
+
+
+def test_an_invitation_makes_an_account(visitor: Watched, console: Console) -> None:
+    page = visitor.sign_in(console.admin)
+    visitor.open("/admin/invitations")
+    page.locator("input[name=email]").fill("dora@example.org")
+    page.get_by_role("button", name="Invite").click()
+    code = page.locator(".notice code").inner_text()
+    visitor.open("/admin/invitations")
+    assert code not in page.content()
+    expect(page.locator("tbody tr")).to_contain_text("dora@example.org")
+    visitor.context.clear_cookies()
+    visitor.open("/sign-in")
+    page.get_by_role("link", name="I have an invitation").click()
+    page.get_by_label("Code of the invitation").fill(code)
+    page.get_by_label("Name", exact=True).fill("dora")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.locator("h1")).to_have_text("Welcome, dora")
+    with learndock.Dock(console.dock.address, page.locator(".notice code").inner_text()) as dock:
+        assert (dock.whoami().email, dock.whoami().role) == ("dora@example.org", "USER")
+    page.get_by_role("link", name="Find a learnware").click()
+    expect(page.locator(".menu summary")).to_contain_text("dora")
+
+
+def test_who_cannot_register_learns_why(visitor: Watched, console: Console) -> None:
+    page = visitor.open("/register")
+    page.get_by_label("Code of the invitation").fill("ldi_wrong")
+    page.get_by_label("Name", exact=True).fill("eve")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.locator(".notice.bad")).to_contain_text("ask for another")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("eve")
+    page.get_by_text("I have no invitation").click()
+    page.locator("input[name=address]").fill("eve@example.org")
+    page.get_by_role("button", name="Send me an invitation").click()
+    expect(page.locator(".notice.bad")).to_contain_text("ask an admin")
+    assert [error for error in visitor.errors if "422" not in error] == []
+    visitor.errors.clear()  # the browser itself reports an answer of 422
+
+
+def test_an_invitation_is_revoked(admin: Watched) -> None:
+    page = admin.open("/admin/invitations")
+    page.get_by_role("button", name="Invite").click()
+    code = page.locator(".notice code").inner_text()
+    page.get_by_role("button", name="Revoke: Whoever has the code").first.click()
+    expect(page.locator(".notice.good")).to_have_text("The invitation is revoked.")
+    admin.context.clear_cookies()
+    admin.open("/register")
+    page.get_by_label("Code of the invitation").fill(code)
+    page.get_by_label("Name", exact=True).fill("eve")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.locator(".notice.bad")).to_be_visible()
+    admin.errors.clear()  # the browser itself reports an answer of 422
+
+
 def test_mine_is_sorted_by_state(ann: Watched, console: Console) -> None:
     page = ann.open("/mine?state=REJECTED")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -204,9 +272,14 @@ def test_predictions_are_shown_and_brought_home(ann: Watched, console: Console) 
 
 
 def test_admins_see_the_dock(admin: Watched, console: Console) -> None:
+    admin.open("/find?text=digits")
     page = admin.open("/admin")
+    for name in ("Learnwares by state", "By task", "By data", "By library", "Validations a day", "Searches a day"):
+        chart = page.locator("section", has=page.get_by_role("heading", name=name)).locator(".bars rect, .days rect")
+        assert chart.count() > 0, name
+        if name.endswith("a day"):  # a rejected package; a search by words
+            expect(chart.and_(page.locator(".day-second")).last).not_to_have_attribute("height", "0.0")
     expect(page.locator(".tiles")).to_contain_text("Up to date")
-    expect(page.locator(".days rect.day-second").last).not_to_have_attribute("height", "0.0")
     page.get_by_role("link", name="All learnwares").click()
     expect(page.locator("tbody")).to_contain_text("secret sums")
     page.get_by_role("link", name="Audit log").click()

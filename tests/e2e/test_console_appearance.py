@@ -32,7 +32,8 @@ USER_PAGES: tuple[Callable[[Console], str], ...] = (
     lambda console: f"/reuse?member={console.low}:1:0.5&member={console.high}:1:0.5",
 )
 ADMIN_PAGES = tuple(
-    f"/admin{rest}" for rest in ("", "/users", "/learnwares", "/validations", "/islands", "/audit", "/users?text=zz")
+    f"/admin{rest}"
+    for rest in ("", "/users", "/invitations", "/learnwares", "/validations", "/islands", "/audit", "/users?text=zz")
 )
 
 
@@ -64,10 +65,13 @@ def overflows(page: Page) -> bool:
 
 
 def test_every_page_of_a_user(visitor: Watched, console: Console) -> None:
-    page = visitor.open("/sign-in")
-    faults = findings(page)
+    page = visitor.page
+    faults, wide = [], []
+    for path in ("/sign-in", "/register"):
+        visitor.open(path)
+        faults += findings(page)
+        wide += [page.url] * overflows(page)
     visitor.sign_in(console.ann)
-    wide = []
     for path in USER_PAGES:
         visitor.open(path(console))
         faults += findings(page)

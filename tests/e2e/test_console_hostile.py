@@ -119,9 +119,9 @@ def test_what_is_not_theirs_is_not_there(console: Console, bob: Client) -> None:
 
 def test_admin_pages_are_for_admins(bob: Client) -> None:
     csrf = bob.form_token("/account")
-    for path in ("", "/users", "/users.csv", "/learnwares", "/validations", "/islands", "/audit"):
+    for path in ("", "/users", "/users.csv", "/invitations", "/learnwares", "/validations", "/islands", "/audit"):
         assert bob.send("GET", f"/admin{path}")[0] == 403
-    for path in ("/islands/refit", "/users", "/validations/00000001/1/retry"):
+    for path in ("/islands/refit", "/users", "/invitations", "/validations/00000001/1/retry"):
         assert bob.form(f"/admin{path}", csrf=csrf, name="eve", role="SUPERADMIN")[0] == 403
 
 

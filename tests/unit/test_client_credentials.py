@@ -40,6 +40,11 @@ def test_a_stored_token_is_not_sent_to_another_address() -> None:
     assert credentials.resolve("stored:1", environment={}).token == "stored-secret"
 
 
+@pytest.mark.usefixtures("stored")
+def test_an_empty_token_is_that_of_nobody() -> None:
+    assert credentials.resolve("stored:1", "", environment={"LEARNDOCK_TOKEN": "env-secret"}).token == ""
+
+
 def test_without_any_address_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(InvalidInput, match="learndock login") as caught:

@@ -17,7 +17,7 @@ WORDS = {code: catalogue(code) for code in LANGUAGES}
 FAMILIES = (
     "action.make_", "admin.", "advice.", "audit.", "check.", "done.", "error.", "field.", "filter.", "form.", "format.",
     "format_help.", "modality.", "nav.", "order.", "reuse.file_", "role.", "rule.", "scatter.", "state.", "strategy.",
-    "quota.", "theme.", "validation_state.", "verdict.", "visibility.", "word.",
+    "quota.", "scope.", "theme.", "validation_state.", "verdict.", "visibility.", "word.",
 )  # fmt: skip
 
 
