@@ -22,7 +22,8 @@ from services.search.live import LiveIndex
 from services.search.packs import Pack
 from services.search.servicer import SearchServicer
 from services.search.source import CatalogueSource
-from services.search.turns import Turns, compute_on_one_processor
+from services.search.turns import Turns, compute_on_one_processor, compute_undisturbed
+from services.search.wiring import SEARCH_METHOD
 from services.search.words import Words
 
 # Nobody is asked: the follower is not started, changes come from the benchmark.
@@ -59,14 +60,17 @@ def empty(folder: Path) -> Filled:
 def served(filled: Filled, *, listen: str = "127.0.0.1:0", drain_seconds: float = 1.0) -> Iterator[str]:
     """Serve an index; gives the address."""
     compute_on_one_processor()
+    compute_undisturbed()
     storage = Peer(_NOWHERE, "")
     follower = Follower(filled.live, CatalogueSource(storage))
     servicer = SearchServicer(
-        SearchDesk(filled.live, filled.engine, Turns(len(os.sched_getaffinity(0)), _INSIDE), _EXHAUSTIVE_BELOW),
+        SearchDesk(filled.live, filled.engine, Turns(len(os.sched_getaffinity(0))), _EXHAUSTIVE_BELOW),
         follower,
     )
     application = Application(
-        "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
+        "search",
+        (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),),
+        places={SEARCH_METHOD: _INSIDE},
     )
     running = server.start([application], listen=listen, authenticator=Everybody())
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -17,14 +18,12 @@ from benchmarks.search import ATOMS, DIMENSION, fill
 from benchmarks.search_families import Families
 from benchmarks.search_service import empty, served
 
-_READY = "ready"
-_DRAIN_SECONDS = 30.0
+_LISTEN = "127.0.0.1:0"
 
 
 def main() -> None:
-    """Fill an index, serve it until SIGTERM, and drain."""
+    """Fill an index, tell the address, and serve it until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("listen")
     parser.add_argument("size", type=int)
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
@@ -32,50 +31,40 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     filled = empty(arguments.folder)
     families = Families.drawn(np.random.default_rng(0), dimension=DIMENSION, atoms=ATOMS)
-    fill(filled, families, np.random.default_rng(1), first=1, last=arguments.size)
-    with served(filled, listen=arguments.listen, drain_seconds=_DRAIN_SECONDS):
-        print(_READY, flush=True)
+    fill(filled, families, arguments.size)
+    with served(filled, listen=_LISTEN) as address:
+        print(address, flush=True)
         stopped.wait()
 
 
-class Replica:
-    """A replica that can be started again at its address."""
-
-    def __init__(self, listen: str, size: int, folder: Path) -> None:
-        self.listen = listen
-        self._size = size
-        self._folder = folder
-        self._starts = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it serves."""
-        self._starts += 1
-        folder = self._folder / str(self._starts)
-        folder.mkdir(parents=True)
-        command = [sys.executable, "-m", "benchmarks.load.replica", self.listen, str(self._size), str(folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None  # noqa: S101  # a pipe, by the line above
-        for line in self._process.stdout:
-            if line.strip() == _READY:
-                return
-        raise RuntimeError(f"the replica at {self.listen} did not start")
-
-    def stop(self) -> None:
-        """Let it end what it is at, and wait for its end."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-
-
 @contextmanager
-def running(replica: Replica) -> Iterator[Replica]:
-    """A started replica; it ends with the block."""
-    replica.start()
+def replica(size: int, folder: Path) -> Iterator[str]:
+    """A search service of so many learnwares on one half of the processors, this process on the other; its address.
+
+    Callers are other machines in life: what they compute must not be taken from the service.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    half = (len(processors) + 1) // 2
+    os.sched_setaffinity(0, processors[:half])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load.replica", str(size), str(folder)], stdout=subprocess.PIPE, text=True
+    )
     try:
-        yield replica
+        os.sched_setaffinity(0, processors[half:] or processors)
+        yield _address_of(process)
     finally:
-        replica.stop()
+        os.sched_setaffinity(0, processors)
+        process.terminate()
+        process.wait()
+
+
+def _address_of(process: subprocess.Popen[str]) -> str:
+    """What it prints first; progress goes to stderr."""
+    assert process.stdout is not None  # noqa: S101  # a pipe, by how it was started
+    address = process.stdout.readline().strip()
+    if not address:
+        raise RuntimeError("the search service did not start")
+    return address
 
 
 if __name__ == "__main__":

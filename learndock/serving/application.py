@@ -81,6 +81,9 @@ class Application:
         Who tells callers apart; None asks the identity service.
     audit
         Who keeps the audit log; None sends it to the identity service.
+    places
+        Most calls inside, served or waiting, of methods that take fewer than the server as a whole, by
+        ``/package.Service/Method``.
     dependencies
         What it needs to be ready, by name; each raises a `LearndockError` while it does not answer.
     """
@@ -92,4 +95,5 @@ class Application:
     max_message_bytes: int = DEFAULT_MESSAGE_BYTES
     authenticator: Authenticator | None = None
     audit: AuditLog | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
     dependencies: Mapping[str, Callable[[], object]] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from learndock.audit import AuditEntry
 from learndock.errors import LearndockError, Reason
 from learndock.serving import access, caller, telemetry, tracing
 from learndock.serving.application import AuditLog, Authenticator
-from learndock.serving.limits import FairPool, RateLimit, too_busy
+from learndock.serving.limits import FairPool, InPlace, RateLimit, too_busy
 from learndock.status import to_status
 
 _log = logging.getLogger("learndock.rpc")
@@ -86,7 +86,7 @@ class LayerInterceptor(grpc.ServerInterceptor):
         self._pool = pool
         self._layers = tuple(layers)
         self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="aside")
-        self._refusal = _refusal(self._aside)
+        self._refusal = _refusal()
 
     def intercept_service(
         self,
@@ -99,22 +99,25 @@ class LayerInterceptor(grpc.ServerInterceptor):
             handler = continuation(handler_call_details)
             return None if handler is None else _answered_aside(handler, self._aside)
         metadata = {key: value for key, value in handler_call_details.invocation_metadata if isinstance(value, str)}
-        if not self._pool.admits(metadata.get("authorization", "")):
+        if not self._pool.admits(metadata.get("authorization", ""), method):
             telemetry.record(method, grpc.StatusCode.RESOURCE_EXHAUSTED.name, 0.0)
             return self._refusal
         handler = continuation(handler_call_details)
         return None if handler is None else _wrapped(handler, method, metadata, self._layers)
 
 
-def _refusal(pool: ThreadPoolExecutor) -> grpc.RpcMethodHandler[Any, Any]:
-    """Handler of a call for which there is no place; it reads nothing."""
+def _refusal() -> grpc.RpcMethodHandler[Any, Any]:
+    """Handler of a call for which there is no place: it answers in gRPC's own thread and reads nothing.
+
+    Only a handler that takes a stream is called before there is a request; callers see no difference.
+    """
     status = rpc_status.to_status(to_status(too_busy()))
 
     def refuse(_: object, context: grpc.ServicerContext) -> None:
         context.abort_with_status(status)
 
-    refuse.experimental_thread_pool = pool  # type: ignore[attr-defined]  # gRPC's name for "run it there"
-    return grpc.unary_unary_rpc_method_handler(refuse)
+    refuse.experimental_thread_pool = InPlace(1)  # type: ignore[attr-defined]  # gRPC's name for "run it there"
+    return grpc.stream_unary_rpc_method_handler(refuse)
 
 
 def _answered_aside(handler: Any, pool: ThreadPoolExecutor) -> grpc.RpcMethodHandler[Any, Any]:

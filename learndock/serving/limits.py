@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 import hashlib
@@ -21,11 +21,40 @@ RETRY_SECONDS = 0.5
 _Result = TypeVar("_Result")
 
 
+class _Places:
+    """A bounded number of places, of which no caller holds more than are left free.
+
+    These are dynamic thresholds (Choudhury and Hahne, 1998): a single greedy caller has half of the places, two a third
+    each, and whoever comes next still finds room.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._taken_by: dict[bytes, int] = {}
+        self._lock = threading.Lock()
+        self.taken = 0
+
+    def room_for(self, caller: bytes) -> bool:
+        with self._lock:
+            return self._taken_by.get(caller, 0) < self._number - self.taken
+
+    def take(self, caller: bytes) -> None:
+        with self._lock:
+            self.taken += 1
+            self._taken_by[caller] = self._taken_by.get(caller, 0) + 1
+
+    def leave(self, caller: bytes) -> None:
+        with self._lock:
+            self.taken -= 1
+            self._taken_by[caller] -= 1
+            if not self._taken_by[caller]:
+                del self._taken_by[caller]
+
+
 class FairPool(ThreadPoolExecutor):
     """Threads that serve calls, with a bounded number of places: those being served, and some that wait.
 
-    No caller holds more places than are left free (dynamic thresholds, Choudhury and Hahne, 1998): a single greedy one
-    has half of them, two a third each, and whoever comes next still finds room.
+    No caller holds more places than are left free, and whoever comes next still finds room.
 
     Parameters
     ----------
@@ -33,48 +62,57 @@ class FairPool(ThreadPoolExecutor):
         Calls served at a time.
     places
         Calls served and waiting.
+    own_places
+        Fewer places for the calls of some methods, by ``/package.Service/Method``; they share them in the same way.
     """
 
-    def __init__(self, threads: int, places: int) -> None:
+    def __init__(self, threads: int, places: int, own_places: Mapping[str, int] | None = None) -> None:
         super().__init__(threads, thread_name_prefix="rpc")
-        self._places = places
-        self._lock = threading.Lock()
-        self._taken = 0
-        self._taken_by: dict[bytes, int] = {}
+        self._all = _Places(places)
+        self._own = {method: _Places(number) for method, number in (own_places or {}).items()}
         self._arriving = threading.local()
 
-    def admits(self, credential: str) -> bool:
+    def admits(self, credential: str, method: str) -> bool:
         """Whether there is a place for a caller; the next `submit` of this thread takes it.
 
         gRPC asks and submits in one thread, one call after the other.
         """
         caller = hashlib.sha256(credential.encode()).digest()
-        self._arriving.caller = caller
-        with self._lock:
-            return self._taken_by.get(caller, 0) < self._places - self._taken
+        wanted = (self._all, self._own[method]) if method in self._own else (self._all,)
+        self._arriving.call = caller, wanted
+        return all(places.room_for(caller) for places in wanted)
 
     def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
         """Serve a call once a thread is free; its place is free again when it ends, however it does."""
-        caller: bytes = vars(self._arriving).pop("caller", b"")
-        with self._lock:
-            self._taken += 1
-            self._taken_by[caller] = self._taken_by.get(caller, 0) + 1
+        caller, wanted = vars(self._arriving).pop("call", (b"", (self._all,)))
+        for places in wanted:
+            places.take(caller)
         future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(lambda _: self._leave(caller))
+        future.add_done_callback(lambda _: _leave(wanted, caller))
         return future
 
     @property
     def taken(self) -> int:
         """Places that are taken."""
-        with self._lock:
-            return self._taken
+        return self._all.taken
 
-    def _leave(self, caller: bytes) -> None:
-        with self._lock:
-            self._taken -= 1
-            self._taken_by[caller] -= 1
-            if not self._taken_by[caller]:
-                del self._taken_by[caller]
+
+def _leave(taken: tuple[_Places, ...], caller: bytes) -> None:
+    for places in taken:
+        places.leave(caller)
+
+
+class InPlace(ThreadPoolExecutor):
+    """Runs what it is given in the thread that gives it, for work that is quicker than another thread's start."""
+
+    def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
+        """Run it, and give what it came to."""
+        future: Future[_Result] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # as any executor does: it belongs to whoever asks for the result
+            future.set_exception(error)
+        return future
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,8 @@ def start(
     }
     rules = rules_of(names)
     stopping = Event()
-    pool = FairPool(terms.threads, terms.threads + terms.waiting)
+    own_places = {method: most for application in applications for method, most in application.places.items()}
+    pool = FairPool(terms.threads, terms.threads + terms.waiting, own_places)
     server = grpc.server(
         pool,
         interceptors=[

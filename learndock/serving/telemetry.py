@@ -20,7 +20,6 @@ AUDIT_LOST = Counter(
 )
 INDEX_LAG = Gauge("learndock_search_index_lag", "Changes of the catalogue that searches do not see yet.")
 SEARCHES_INSIDE = Gauge("learndock_searches_inside", "Searches that compute, or wait for their turn.")
-SEARCHES_REFUSED = Counter("learndock_searches_refused", "Searches refused at once, since too many were inside.")
 SHARDS_LOST = Gauge("learndock_search_shards_lost", "Copies of shards of the index that cannot answer.")
 SEARCH_SCORED = Histogram(
     "learndock_search_scored", "Candidates scored exactly for one search.", buckets=[0, 1, 10, 100, 1e3, 1e4, 1e5, 1e6]

@@ -59,14 +59,11 @@ class SearchDesk:
         ------
         FailedPrecondition
             The index did not follow so far in time (INDEX_BEHIND).
-        ResourceExhausted
-            Too many searches are at work (TOO_MANY_REQUESTS).
         """
-        with self.turns.admitted():
-            seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
-            self.live.wait_for(min_sequence, seconds)
-            with self.turns.turn():
-                answer = self._search(question)
+        seconds = min(_LONGEST_WAIT, max(0.0, caller.remaining_seconds() - _RESERVE))
+        self.live.wait_for(min_sequence, seconds)
+        with self.turns.turn():
+            answer = self._search(question)
         self.counter.count(question)
         return answer
 

@@ -18,12 +18,13 @@ from services.search.search_counts import SearchCounter
 from services.search.servicer import SearchServicer
 from services.search.snapshot import SnapshotFile
 from services.search.source import CatalogueSource
-from services.search.turns import Turns, compute_on_one_processor
+from services.search.turns import Turns, compute_on_one_processor, compute_undisturbed
 from services.search.upkeep import Upkeep
 from services.search.words import Words
 
 # A question carries a specification: 8 MiB hold two million numbers.
 MAX_MESSAGE_BYTES = 8 * 2**20
+SEARCH_METHOD = "/learndock.v1.SearchService/Search"
 # Searches at a time whose scores are computed by other machines, or by a device that scans for several at once.
 _AT_ONCE_ELSEWHERE = 16
 
@@ -31,6 +32,7 @@ _AT_ONCE_ELSEWHERE = 16
 def build(settings: Settings) -> Application:
     """The search service, as told by its settings; the last snapshot is read at once."""
     compute_on_one_processor()
+    compute_undisturbed()
     words = Words(settings.data_dir / "words.sqlite")
     packs = settings.data_dir / "packs"
     snapshots = SnapshotFile(settings.data_dir / "index.snapshot", packs)
@@ -62,6 +64,7 @@ def build(settings: Settings) -> Application:
         workers=(follower, upkeep),
         close=close,
         max_message_bytes=MAX_MESSAGE_BYTES,
+        places={SEARCH_METHOD: settings.max_searches},
         dependencies={"index": follower.check_caught_up},
     )
 
@@ -70,7 +73,7 @@ def _turns(settings: Settings) -> Turns:
     """Turns at computing: where others compute, many wait for them at a time."""
     here = settings.engine == "local" and not settings.device
     at_once = settings.searches_at_once or (len(os.sched_getaffinity(0)) if here else _AT_ONCE_ELSEWHERE)
-    return Turns(at_once, settings.max_searches)
+    return Turns(at_once)
 
 
 def _engine(settings: Settings) -> ScoringEngine:

@@ -26,6 +26,7 @@ from services.search.live import Change, LiveIndex
 from services.search.servicer import SearchServicer
 from services.search.source import CatalogueSource
 from services.search.turns import Turns
+from services.search.wiring import SEARCH_METHOD
 from tests.support.search import empty_index, learnware, specification
 from tests.support.serving import Served, serve
 
@@ -54,10 +55,12 @@ def live(specifications: list[Specification], tmp_path_factory: pytest.TempPathF
 def served(live: LiveIndex) -> Iterator[Served]:
     nobody = Peer("127.0.0.1:9", "")  # changes come from the test
     servicer = SearchServicer(
-        SearchDesk(live, LocalEngine(), Turns(2, 24), exhaustive_below=100), Follower(live, CatalogueSource(nobody))
+        SearchDesk(live, LocalEngine(), Turns(2), exhaustive_below=100), Follower(live, CatalogueSource(nobody))
     )
     application = Application(
-        "search", (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),)
+        "search",
+        (Servicer("learndock.v1.SearchService", servicer, add_SearchServiceServicer_to_server),),
+        places={SEARCH_METHOD: 24},
     )
     with serve(application) as running:
         yield running

@@ -124,14 +124,46 @@ def test_shares_follow_the_number_of_callers() -> None:
     shares = dict.fromkeys("abc", 0)
     for _ in range(12):
         for name in shares:
-            if pool.admits(name):
+            if pool.admits(name, "/a/Call"):
                 pool.submit(stuck.wait)
                 shares[name] += 1
     assert max(shares.values()) - min(shares.values()) <= 1
-    assert pool.admits("newcomer")
+    assert pool.admits("newcomer", "/a/Call")
     stuck.set()
     pool.shutdown()
     assert pool.taken == 0
+
+
+def test_a_method_with_places_of_its_own_leaves_the_others_alone() -> None:
+    pool = FairPool(1, 12, {"/a/Heavy": 3})
+    stuck = threading.Event()
+    heavy = 0
+    for number in range(6):
+        if pool.admits(f"user {number}", "/a/Heavy"):
+            pool.submit(stuck.wait)
+            heavy += 1
+    assert heavy == 3
+    assert pool.admits("user 9", "/a/Light")
+    stuck.set()
+    pool.shutdown()
+    assert pool.taken == 0
+
+
+def test_a_refusal_does_not_wait_for_the_request() -> None:
+    with gated(threads=2, waiting=2) as dock:
+        waiting = [dock.call("greedy") for _ in range(2)]
+        assert eventually(lambda: dock.gate.inside == 2)
+        never = dock.channel.stream_unary("/learndock.v1.StorageService/GetLearnware")
+        sent = threading.Event()
+
+        def request() -> Iterator[bytes]:
+            sent.wait(60)
+            yield b""
+
+        refused = never.future(request(), metadata=(("authorization", "Bearer USER:greedy"),), timeout=60)
+        assert refusal(refused).reason is Reason.TOO_MANY_REQUESTS
+        sent.set()
+        assert not any(call.done() for call in waiting)
 
 
 def test_a_user_who_calls_too_often_is_told_for_how_long_to_wait() -> None:
