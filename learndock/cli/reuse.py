@@ -18,6 +18,7 @@ from learndock.client.result import Reusable
 from learndock.client.values import Strategy
 from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Prediction
+from learndock.reuse.priors import prediction_with_priors
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 
@@ -75,6 +76,10 @@ def reuse(
         Path | None,
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The rows that --labels are for."),
     ] = None,
+    priors: Annotated[
+        str | None,
+        typer.Option(metavar="P,P,...", help="How frequent each class is known to be among the rows, such as 0.9,0.1."),
+    ] = None,
     save: Annotated[
         Path | None,
         typer.Option(help="File to write a package to that answers like this: submit it as a learnware of its own."),
@@ -89,11 +94,12 @@ def reuse(
     from learndock.rkme.tables import read_rows
 
     rows = read_rows(data)[0]
+    shares = _numbers(priors) if priors else None
     with connect(context) as dock:
         found: Reusable = learnware_ids or dock.search(_task(search_data or data, specification))
         known = _labelled(labelled, labels) if labelled and labels else None
         prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local, save=save)
-    _save(out, prediction.outputs)
+    _save(out, prediction.outputs if shares is None else prediction_with_priors(prediction, shares))
     if save:
         print_line(f"The package of this reuse is {save}; learndock submit {save} enters it.")
     for fault in prediction.faults:
@@ -147,6 +153,13 @@ def _labelled(rows: Path, labels: Path) -> Labelled:
 
     truth = read_rows(labels)[0]
     return Labelled(read_rows(rows)[0], truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter("give numbers, separated by commas", param_hint="--priors") from None
 
 
 def _save(path: Path, outputs: np.ndarray) -> None:

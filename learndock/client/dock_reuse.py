@@ -27,6 +27,7 @@ from learndock.learnware import SemanticSpecification
 from learndock.reuse.member import Inputs
 from learndock.reuse.outputs import OutputKind, as_probabilities, labels_of, one_hot
 from learndock.reuse.prediction import Fault, Prediction
+from learndock.reuse.priors import with_priors
 from learndock.v1 import reuse_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.v1.reuse_service_pb2_grpc import ReuseServiceStub
@@ -165,8 +166,10 @@ class DockReuser:
                 patience.bear(error, len(answers))
         return self._joined(answers)
 
-    def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
-        """Labels, int64 [n], of a classification; the members' numbers otherwise. Errors as of `answer`."""
+    def predict(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.generic]:  # noqa: N803
+        """Labels, int64 [n], of a classification; the members' numbers otherwise. Errors as of `predict_proba`."""
+        if priors is not None:
+            return labels_of(self.predict_proba(X, priors=priors))
         prediction = self.answer(X)
         if prediction.kind is OutputKind.VALUES:
             return prediction.outputs
@@ -174,15 +177,26 @@ class DockReuser:
             return prediction.outputs.reshape(-1).astype(np.int64)
         return labels_of(as_probabilities(prediction.outputs))
 
-    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.float64]:  # noqa: N803
         """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only.
+
+        Parameters
+        ----------
+        X
+            Rows [n, ...] or texts.
+        priors
+            How frequent each class is known to be among these rows; None where it is not.
 
         Raises
         ------
         InvalidInput
-            The members do not classify (STRATEGY_UNSUITABLE), or as of `answer`.
+            The members do not classify (STRATEGY_UNSUITABLE), the priors do not suit them (SHAPE_MISMATCH), or as of
+            `answer`.
         """
-        prediction = self.answer(X)
+        probabilities = self._probabilities(self.answer(X))
+        return probabilities if priors is None else with_priors(probabilities, priors)
+
+    def _probabilities(self, prediction: Prediction) -> NDArray[np.float64]:
         if prediction.kind is OutputKind.VALUES:
             raise InvalidInput(Reason.STRATEGY_UNSUITABLE, "The members do not classify; there are no probabilities.")
         if prediction.kind is OutputKind.PROBABILITIES:

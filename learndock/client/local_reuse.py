@@ -126,13 +126,13 @@ class LocalReuser:
         prediction = self._estimator.answer(X)
         return replace(prediction, faults=(*self._faults, *prediction.faults), outside=self._estimator.outside(X))
 
-    def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
+    def predict(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.generic]:  # noqa: N803
         """Labels, int64 [n], of a classification; the members' numbers otherwise."""
-        return self._estimator.predict(X)
+        return self._estimator.predict(X, priors=priors)
 
-    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:  # noqa: N803
-        """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only."""
-        return self._estimator.predict_proba(X)
+    def predict_proba(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.float64]:  # noqa: N803
+        """Class probabilities, float64 [n, c]; see `Reuser.predict_proba`."""
+        return self._estimator.predict_proba(X, priors=priors)
 
     @property
     def explanation(self) -> str:

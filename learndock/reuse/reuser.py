@@ -14,6 +14,7 @@ from learndock.errors import InvalidInput, Reason
 from learndock.reuse.member import Inputs, Member
 from learndock.reuse.outputs import ClassSet, OutputKind, labels_of
 from learndock.reuse.prediction import Prediction
+from learndock.reuse.priors import with_priors
 from learndock.reuse.support import Support
 
 _Self = TypeVar("_Self", bound="Reuser")
@@ -67,24 +68,34 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
             No member could answer (NO_MEMBER_LEFT).
         """
 
-    def predict(self, X: Inputs) -> NDArray[np.generic]:
-        """Labels, int64 [n], of a classification; the members' numbers otherwise."""
+    def predict(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.generic]:
+        """Labels, int64 [n], of a classification; the members' numbers otherwise. `priors` as of `predict_proba`."""
+        if priors is not None:
+            return labels_of(self.predict_proba(X, priors=priors))
         prediction = self.answer(X)
         if prediction.kind is OutputKind.VALUES:
             return prediction.outputs
         return labels_of(self._probabilities(prediction))
 
-    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:
+    def predict_proba(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.float64]:
         """Class probabilities, float64 [n, c]; sure of its labels where the members give labels only.
+
+        Parameters
+        ----------
+        X
+            Rows [n, ...] or texts.
+        priors
+            How frequent each class is known to be among these rows, see `priors.with_priors`; None where it is not.
 
         Raises
         ------
         InvalidInput
-            The members do not classify (STRATEGY_UNSUITABLE).
+            The members do not classify (STRATEGY_UNSUITABLE), or the priors do not suit them (SHAPE_MISMATCH).
         """
         if not self.members[0].classifies:
             raise InvalidInput(Reason.STRATEGY_UNSUITABLE, "The members do not classify; there are no probabilities.")
-        return self._probabilities(self.answer(X))
+        probabilities = self._probabilities(self.answer(X))
+        return probabilities if priors is None else with_priors(probabilities, priors)
 
     def _probabilities(self, prediction: Prediction) -> NDArray[np.float64]:
         # Outputs stand in the common order of classes, which begins with the first member's own.
