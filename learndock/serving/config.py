@@ -11,13 +11,19 @@ import grpc
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from learndock.calls import TRANSPORT_BYTES
+from learndock.serving.application import DEFAULT_MESSAGE_BYTES
 from learndock.serving.limits import Rate
 from learndock.serving.peers import Credential, Peer
 from learndock.serving.server import Terms
 from learndock.serving.tls import server_credentials
 from learndock.tls import TlsFiles
 
+MAX_MESSAGE_BYTES = "Bytes of the largest request message; a larger one gets RESOURCE_EXHAUSTED."
 LISTEN = "Address to serve at, host:port; port 0 takes any free one."
+
+# Uploads come in chunks of 1 MiB, pages of a list are of about that size.
+LEAST_MESSAGE_BYTES = 2 * 2**20
 
 _LEAST_SECRET = 16
 
@@ -50,6 +56,9 @@ class ServiceSettings(BaseSettings):
     )
     tls_callers: bool = Field(
         default=False, description="Whether every caller must show a certificate of TLS_CA_FILE's authorities."
+    )
+    max_message_bytes: int = Field(
+        default=DEFAULT_MESSAGE_BYTES, ge=LEAST_MESSAGE_BYTES, le=TRANSPORT_BYTES, description=MAX_MESSAGE_BYTES
     )
     max_threads: int = Field(default=32, ge=2, le=1024, description="Calls served at a time.")
     max_waiting: int = Field(

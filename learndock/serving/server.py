@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from learndock.calls import TRANSPORT_BYTES
 from learndock.errors import Reason, Unavailable
 from learndock.serving import caller, interceptors
 from learndock.serving.access import rules_of
@@ -18,8 +19,6 @@ from learndock.serving.audit import NoAuditLog
 from learndock.serving.health import Health
 from learndock.serving.limits import UNLIMITED, FairPool, Rate, RateLimit
 
-# gRPC refuses above this without telling why; below it our own layer refuses with a reason.
-_TRANSPORT_BYTES = 32 * 2**20
 _MIN_PING_MS = 10_000
 _LEAVE_SECONDS = 1.0
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -156,8 +155,8 @@ def _options(connection_seconds: float) -> list[tuple[str, int]]:
     return [
         ("grpc.max_connection_age_ms", round(connection_seconds * 1000)),
         ("grpc.max_connection_age_grace_ms", _STREAM_MS),
-        ("grpc.max_receive_message_length", _TRANSPORT_BYTES),
-        ("grpc.max_send_message_length", _TRANSPORT_BYTES),
+        ("grpc.max_receive_message_length", TRANSPORT_BYTES),
+        ("grpc.max_send_message_length", TRANSPORT_BYTES),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_MS),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a replica

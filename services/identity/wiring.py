@@ -43,6 +43,7 @@ def build(settings: Settings) -> Application:
 
     return Application(
         name="identity",
+        max_message_bytes=settings.max_message_bytes,
         servicers=(Servicer("learndock.v1.IdentityService", servicer, rpc.add_IdentityServiceServicer_to_server),),
         close=close,
         authenticator=authenticator,

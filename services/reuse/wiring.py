@@ -70,6 +70,7 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
 
     return Application(
         name="reuse",
+        max_message_bytes=settings.max_message_bytes,
         servicers=(Servicer("learndock.v1.ReuseService", servicer, rpc.add_ReuseServiceServicer_to_server),),
         workers=(preparation, Expiry(reusers, settings.expiry_interval_seconds)),
         close=close,

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.serving.config import LISTEN, ServiceSettings
+from learndock.calls import TRANSPORT_BYTES
+from learndock.serving.config import LEAST_MESSAGE_BYTES, LISTEN, MAX_MESSAGE_BYTES, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -17,6 +18,10 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SEARCH_", frozen=True, extra="forbid")
 
     listen: str = Field(default="127.0.0.1:7455", description=LISTEN)
+    # A question carries a specification: 8 MiB hold two million numbers.
+    max_message_bytes: int = Field(
+        default=8 * 2**20, ge=LEAST_MESSAGE_BYTES, le=TRANSPORT_BYTES, description=MAX_MESSAGE_BYTES
+    )
     storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
     data_dir: Path = Field(
         default=Path("dock/search"),

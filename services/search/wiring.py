@@ -22,8 +22,6 @@ from services.search.turns import Turns, compute_on_one_processor, compute_undis
 from services.search.upkeep import Upkeep
 from services.search.words import Words
 
-# A question carries a specification: 8 MiB hold two million numbers.
-MAX_MESSAGE_BYTES = 8 * 2**20
 SEARCH_METHOD = "/learndock.v1.SearchService/Search"
 # Searches at a time whose scores are computed by other machines, or by a device that scans for several at once.
 _AT_ONCE_ELSEWHERE = 16
@@ -63,7 +61,7 @@ def build(settings: Settings) -> Application:
         ),
         workers=(follower, upkeep),
         close=close,
-        max_message_bytes=MAX_MESSAGE_BYTES,
+        max_message_bytes=settings.max_message_bytes,
         places={SEARCH_METHOD: settings.max_searches},
         dependencies={"index": follower.check_caught_up},
     )

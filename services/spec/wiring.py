@@ -8,9 +8,6 @@ from services.spec.config import Settings
 from services.spec.reception import RowMemory
 from services.spec.servicer import SpecificationServicer
 
-# A specification takes up to 16 MiB; files of the reference engine, in decimal digits, several times as much.
-_MAX_MESSAGE_BYTES = 32 * 2**20
-
 
 def build(settings: Settings) -> Application:
     """Specification service; it keeps nothing, so there is nothing to open or to close."""
@@ -19,5 +16,5 @@ def build(settings: Settings) -> Application:
     return Application(
         name="spec",
         servicers=(Servicer("learndock.v1.SpecificationService", servicer, register),),
-        max_message_bytes=_MAX_MESSAGE_BYTES,
+        max_message_bytes=settings.max_message_bytes,
     )

@@ -122,6 +122,7 @@ def build(settings: Settings) -> Application:
     )
     return Application(
         name="storage",
+        max_message_bytes=settings.max_message_bytes,
         servicers=(Servicer("learndock.v1.StorageService", servicer, rpc.add_StorageServiceServicer_to_server),),
         workers=(housekeeping, scrub),
         close=database.close,

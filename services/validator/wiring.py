@@ -53,6 +53,7 @@ def build(settings: Settings) -> Application:
     servicer = ValidatorServicer(validations, dry_runs)
     return Application(
         name="validator",
+        max_message_bytes=settings.max_message_bytes,
         servicers=(Servicer("learndock.v1.ValidatorService", servicer, rpc.add_ValidatorServiceServicer_to_server),),
         workers=(Follower(database, catalogue, changes), workers, Sweeper(sandboxes)),
         close=close,

@@ -174,7 +174,7 @@ def test_secrets_are_named_never_told(manifests: list[Manifest]) -> None:
     assert list(of_kind(manifests, "Secret")) == []
     for pod in pods(manifests):
         for variable in pod.variables:
-            if re.search("TOKEN|PASSWORD|KEY|DATABASE_URL|SECRET", variable["name"]):
+            if re.search("(TOKEN|PASSWORD|KEY|DATABASE_URL|SECRET)(?!.*_FILE$)", variable["name"]):
                 assert "secretKeyRef" in variable["valueFrom"], variable
 
 
@@ -204,8 +204,57 @@ def test_probes_ask_the_port_that_is_served(manifests: list[Manifest]) -> None:
         probes = [pod.containers[0][f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
         if name == WEB:
             assert [probe["httpGet"] for probe in probes] == 3 * [{"path": "/healthz", "port": "http"}]
+        elif serves_tls(pod):  # which the kubelet's own probes cannot
+            check = ["python", "/app/healthcheck.py"]
+            commands = [probe["exec"]["command"] for probe in probes]
+            assert commands == [check, [*check, _grpc_service(name)], check]
         else:
             assert {probe["grpc"]["port"] for probe in probes} == {pod.ports["grpc"]}
+            assert probes[1]["grpc"]["service"] == _grpc_service(name)
+
+
+def test_with_tls_every_service_shows_a_certificate_of_its_name_and_trusts_one_authority(
+    manifests: list[Manifest],
+) -> None:
+    running = {pod.name: pod for pod in pods(manifests) if pod.name in SERVICES}
+    if not any(serves_tls(pod) for pod in running.values()):
+        return
+    for name, pod in running.items():
+        told = {v["name"].partition("_TLS_")[2]: v["value"] for v in pod.variables if "_TLS_" in v["name"]}
+        files = {"CERTIFICATE_FILE": "/tls/tls.crt", "KEY_FILE": "/tls/tls.key", "CA_FILE": "/tls/ca.crt"}
+        assert told == ({} if name == WEB else files)
+        (volume,) = (volume["secret"] for volume in pod.spec["volumes"] if volume["name"] == "tls")
+        assert volume["secretName"] == ("identity-tls" if name == WEB else f"{name}-tls")
+        assert [item["key"] for item in volume.get("items", ())] == (["ca.crt"] if name == WEB else [])
+        assert {"name": "tls", "mountPath": "/tls", "readOnly": True} in pod.containers[0]["volumeMounts"]
+    for service in of_kind(manifests, "Service"):
+        if service["metadata"]["name"] in set(SERVICES) - {WEB}:
+            assert "appProtocol" not in service["spec"]["ports"][0], "h2c is without TLS"
+
+
+def test_certificates_and_policies_of_gateways_bear_the_names_that_are_called(manifests: list[Manifest]) -> None:
+    called = set(SERVICES) - {WEB}
+    issued = {c["spec"]["secretName"]: c["spec"].get("dnsNames", ()) for c in of_kind(manifests, "Certificate")}
+    if issued:
+        issued.pop("learndock-authority")
+        assert set(issued) == {f"{name}-tls" for name in called}
+        assert all(secret.removesuffix("-tls") in names for secret, names in issued.items())
+    policies = list(of_kind(manifests, "BackendTLSPolicy"))
+    for policy in policies:
+        (target,) = policy["spec"]["targetRefs"]
+        assert target["name"] == policy["spec"]["validation"]["hostname"] == policy["metadata"]["name"]
+    assert {policy["metadata"]["name"] for policy in policies} in (set(), called)
+
+
+def serves_tls(pod: Pod) -> bool:
+    """Whether a service is told to serve TLS."""
+    return any(variable["name"].endswith("_TLS_CERTIFICATE_FILE") for variable in pod.variables)
+
+
+def _grpc_service(name: str) -> str:
+    proto = (ROOT / "protos" / "learndock" / "v1" / f"{name}_service.proto").read_text()
+    (service,) = re.findall(r"^service (\w+) ", proto, re.MULTILINE)
+    return f"learndock.v1.{service}"
 
 
 def test_the_console_is_told_where_everything_is_that_it_may_call(manifests: list[Manifest]) -> None:

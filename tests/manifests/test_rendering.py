@@ -17,7 +17,7 @@ from tests.support.manifests import K8S, OVERLAYS, Manifest, combinations, combi
 VERSIONS = tuple(f"1.{minor}" for minor in range(30, 38))
 CHECKOV = ROOT / "build" / "checkov-venv" / "bin" / "checkov"
 # Defined by extensions of a cluster, so that the cluster's own schemas say nothing of them.
-EXTENSIONS = {"Gateway", "GRPCRoute", "HTTPRoute", "RayCluster"}
+EXTENSIONS = {"Gateway", "GRPCRoute", "HTTPRoute", "BackendTLSPolicy", "RayCluster", "Issuer", "Certificate"}
 
 
 def distinct() -> Iterator[Manifest]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+import threading
 import time
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 import pytest
 
 import learndock
-from learndock import errors
+from learndock import calls, errors
 from learndock.calls import CallingChannel, open_channel
 from learndock.errors import Reason, Unavailable
 from learndock.serving import server
@@ -24,6 +26,7 @@ from learndock.v1.storage_service_pb2_grpc import (
 )
 from tests.support.connect_proxy import connect_proxy
 from tests.support.serving import Bearer, RoleTokens
+from tests.support.tcp_proxy import tcp_proxy
 
 
 class Counting(StorageServiceServicer):
@@ -122,6 +125,25 @@ def test_old_connections_are_left_without_a_failed_call() -> None:
                 break
         assert len(servicer.peers) > 1
         assert sum(servicer.peers.values()) == servicer.calls
+
+
+def test_a_peer_that_falls_silent_is_noticed_by_keepalive(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_KEEPALIVE_MS", "_KEEPALIVE_TIMEOUT_MS"):
+        monkeypatch.setattr(calls, name, 500)
+    with counting(Counting()) as running, tcp_proxy(running.address) as proxy, open_channel(proxy.address) as channel:
+        watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        silent = threading.Event()
+
+        def withhold(_: bytes) -> bytes:
+            silent.wait(60)
+            return b""
+
+        proxy.change = withhold
+        with pytest.raises(grpc.RpcError) as caught:
+            next(watched)
+        silent.set()
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_client_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,16 @@ _DATABASES = (
 )
 _OBJECT_STORES = (("minio",), ("object-store-external",))
 _SANDBOXES = (("sandbox-in-pod",), ("sandbox-jobs",))
-_OPTIONS = ("migration", "gateway", "console-replicas", "tracing", "ray-scoring")
+_OPTIONS = (
+    "migration",
+    "gateway",
+    "console-replicas",
+    "tracing",
+    "ray-scoring",
+    "tls",
+    "tls-certificates",
+    "tls-gateway",
+)
 _WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob", "RayCluster")
 
 
