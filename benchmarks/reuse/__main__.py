@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reuse import figures, report
+from benchmarks.reuse import figures, overhead, report
 from benchmarks.reuse.evaluation import evaluate, experiments, summary
 
 RESULTS = Path("benchmarks/results/reuse.json")
@@ -54,7 +54,8 @@ def main() -> int:
     play = partial(evaluate, given=arguments.data, small=arguments.small, python=arguments.reference)
     path = arguments.json or (TRIED if arguments.small else RESULTS)
     kept = (report.read(path) or {}).get("datasets", {}) if arguments.only else {}
-    result = summary({**kept, **_all(names, play, arguments.processes)}, small=arguments.small)
+    found = {**kept, **_all(names, play, arguments.processes)}
+    result = {**summary(found, small=arguments.small), "overhead": overhead.figures()}
     write(result, path)
     if arguments.report:
         arguments.report.write_text(report.page(result, report.read(Path("benchmarks/results/hetero.json"))))

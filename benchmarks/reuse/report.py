@@ -54,6 +54,7 @@ def page(result: Mapping[str, Any], across: Mapping[str, Any] | None = None) -> 
         " to predict, without labels and with some. *Gap closed* is (random - method) / (random - best): 1 is the best"
         " single learnware in the market, which nobody can know beforehand; above 1 several together are better.\n",
         *(line for name, figures in result["datasets"].items() for line in _experiment(name, figures)),
+        _overhead(result["overhead"]),
         *(_across(across) if across else ()),
         REFERENCE,
         PUBLISHED,
@@ -73,6 +74,19 @@ def _experiment(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
     if figures["curves"]:
         yield from _curves(figures["curves"])
         yield f"\n![loss against labels](../benchmarks/results/reuse-{name}.png)\n"
+
+
+def _overhead(figures: Mapping[str, Any]) -> str:
+    ratios = ", ".join(
+        f"{name.removesuffix('_ratio').upper()} {ratio:.2f}"
+        for name, ratio in figures.items()
+        if name.endswith("_ratio")
+    )
+    return (
+        "## What reuse costs\n\nFive random forests in sandboxes predict 10,000 rows of 64 numbers together; in"
+        " multiples of the time that the same models take called directly, one after the other"
+        f" ({figures['members_seconds']:.1f} s, executor `{figures['executor']}`): {ratios}.\n"
+    )
 
 
 ACROSS = """\

@@ -205,7 +205,7 @@ class _Starter:
         specification = self._specification(member)
         package = self._package(member)
         process = self._launcher.open(package)
-        model = _SandboxedModel(process)
+        model = SandboxedModel(process)
         running = reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id)
         return _Started(self._in_task_columns(running, member), process, package)
 
@@ -230,13 +230,14 @@ class _Starter:
             return None
 
 
-class _SandboxedModel(reuse_member.Predictor):
+class SandboxedModel(reuse_member.Predictor):
     """A model in a sandbox as something that predicts."""
 
     def __init__(self, process: ModelProcess) -> None:
         self._process = process
 
     def predict(self, X: Inputs) -> NDArray[np.generic]:  # noqa: N803
+        """See `Predictor`."""
         return np.asarray(self._process.predict(X if isinstance(X, np.ndarray) else list(X)))
 
 
