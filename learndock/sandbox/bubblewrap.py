@@ -34,6 +34,7 @@ class BubblewrapExecutor:
     """Runs commands under bubblewrap, with the host's `/usr` and this program's Python as their system."""
 
     name = "bubblewrap"
+    shares_kernel = True
 
     @property
     def python(self) -> str:

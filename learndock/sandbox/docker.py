@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 import os
+from pathlib import Path
 import select
 import socket
 import struct
@@ -38,6 +39,7 @@ _GRACE_SECONDS = 10.0
 _KILLED_STATUS = 128 + 9
 _OOM_NEWS_SECONDS = (0.0, 0.1, 0.2, 0.4)
 _CHUNK = 64 * 1024
+_BOOT_ID, _BOOT_ID_LENGTH = "/proc/sys/kernel/random/boot_id", 36
 _STDOUT, _STDERR = 1, 2
 # The engine counts processes by container; the kernel would count them for all containers' common user.
 _COUNTED_BY_THE_ENGINE = frozenset({"NPROC"})
@@ -72,23 +74,34 @@ class DockerExecutor:
     def _is_gvisor(self) -> bool:
         return self._runtime == GVISOR_RUNTIME
 
+    @property
+    def shares_kernel(self) -> bool:
+        """Whether its containers run on this program's kernel: not so with gVisor, nor with an engine elsewhere."""
+        _, boot = self._probed
+        return boot != "" and boot == Path(_BOOT_ID).read_text().strip()
+
     def available(self) -> str | None:
         """None when a sandbox can be started here, otherwise why not."""
-        return self._obstacle
+        obstacle, _ = self._probed
+        return obstacle
 
     @cached_property
-    def _obstacle(self) -> str | None:
+    def _probed(self) -> tuple[str | None, str]:
+        """What stands in the way, and which start of a kernel the containers run on where the kernel tells."""
         try:
             labels = self._client.images.get(self._image).labels
             if labels.get("learndock.python") != _PYTHON_VERSION:
-                return f"The image {self._image} has another Python than {_PYTHON_VERSION}."
-            process = self.start(["/bin/true"], limits=Limits(wall_seconds=_PROBE_SECONDS))
+                return f"The image {self._image} has another Python than {_PYTHON_VERSION}.", ""
+            process = self.start(["/bin/sh", "-c", f"cat {_BOOT_ID} || :"], limits=Limits(wall_seconds=_PROBE_SECONDS))
+            boot = process.read(_BOOT_ID_LENGTH, Deadline(_PROBE_SECONDS))
             end = process.wait(_PROBE_SECONDS + _GRACE_SECONDS)
         except ImageNotFound:
-            return f"The image {self._image} is missing: `make sandbox-image`."
+            return f"The image {self._image} is missing: `make sandbox-image`.", ""
         except (DockerException, requests.RequestException, Unavailable, TimeoutError) as error:
-            return f"No Docker engine runs sandboxes here: {str(error)[:300]}."
-        return None if end.status == 0 else f"Docker cannot make a sandbox here: {process.log_tail().strip()[-300:]}"
+            return f"No Docker engine runs sandboxes here: {str(error)[:300]}.", ""
+        if end.status != 0:
+            return f"Docker cannot make a sandbox here: {process.log_tail().strip()[-300:]}", ""
+        return None, boot.decode(errors="replace")
 
     @cached_property
     def _client(self) -> docker.DockerClient:

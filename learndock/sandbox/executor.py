@@ -137,6 +137,10 @@ class Executor(Protocol):
     def python(self) -> str:
         """Path of the Python interpreter inside of its sandboxes."""
 
+    @property
+    def shares_kernel(self) -> bool:
+        """Whether a named pipe in a mounted folder connects its sandboxes with this process."""
+
     def available(self) -> str | None:
         """None when sandboxes can be started, otherwise why not and what to do about it, in one sentence."""
 

@@ -34,6 +34,7 @@ class KubernetesExecutor:
     """
 
     name = "kubernetes"
+    shares_kernel = False
     python = "/usr/bin/python3"
 
     def __init__(self, cluster: Cluster) -> None:

@@ -15,6 +15,7 @@ from learndock.sandbox.environment import Environment, EnvironmentCache, Progres
 from learndock.sandbox.executor import Executor, Limits
 from learndock.sandbox.model_process import ModelProcess
 from learndock.sandbox.owner import is_dead, own_mark
+from learndock.sandbox.wire import Wire
 
 
 class LearnwareLauncher:
@@ -79,12 +80,16 @@ class LearnwareLauncher:
             environment = held.enter_context(self._environments.held(read_requirements(archive), progress))
             folder = self._extracted(archive)
             held.callback(shutil.rmtree, folder, ignore_errors=True)
+            wire = Wire(self._own_folder()) if self._executor.shares_kernel else None
+            if wire is not None:
+                held.callback(wire.close)
             return ModelProcess.start(
                 self._executor,
                 folder,
                 manifest.model,
                 environment,
                 limits=self._limits,
+                wire=wire,
                 load_timeout=self._load_timeout,
                 release=held.pop_all().close,
             )
@@ -98,8 +103,7 @@ class LearnwareLauncher:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _extracted(self, archive: PackageArchive) -> Path:
-        self._work_dir.mkdir(parents=True, exist_ok=True)
-        folder = self._work_dir / f"{own_mark()}~{uuid.uuid4().hex[:12]}"
+        folder = self._own_folder()
         try:
             archive.extract(folder)
             _open_to_all(folder)
@@ -107,6 +111,11 @@ class LearnwareLauncher:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return folder
+
+    def _own_folder(self) -> Path:
+        """Path of a folder that is swept once this process is dead; not made yet."""
+        self._work_dir.mkdir(parents=True, exist_ok=True)
+        return self._work_dir / f"{own_mark()}~{uuid.uuid4().hex[:12]}"
 
 
 def _open_to_all(folder: Path) -> None:

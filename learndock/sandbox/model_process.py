@@ -14,6 +14,7 @@ from learndock.sandbox.environment import Environment
 from learndock.sandbox.executor import MIB, Deadline, Executor, ExitCause, Limits, Mount, SandboxProcess
 from learndock.sandbox.faults import FaultKind, ModelFault
 from learndock.sandbox.guest.framing import FrameError, Header, Value, decode, encode
+from learndock.sandbox.wire import WIRE, Wire
 
 PACKAGE, ENVIRONMENT = "/sandbox/package", "/sandbox/environment"
 MAX_OUTPUT_BYTES = 256 * MIB
@@ -58,9 +59,16 @@ class ModelProcess:
     """
 
     def __init__(
-        self, process: SandboxProcess, model: ModelEntry, load_timeout: float, release: Callable[[], None]
+        self,
+        process: SandboxProcess,
+        wire: Wire | None,
+        model: ModelEntry,
+        load_timeout: float,
+        release: Callable[[], None],
     ) -> None:
         self._process = process
+        self._stream = wire.stream if wire else process
+        self._place = wire.place if wire else None
         self._release = release
         self._lock = threading.Lock()
         self._peak_memory_bytes = 0
@@ -87,6 +95,7 @@ class ModelProcess:
         environment: Environment,
         *,
         limits: Limits,
+        wire: Wire | None = None,
         load_timeout: float = 60.0,
         release: Callable[[], None] = lambda: None,
     ) -> ModelProcess:
@@ -104,6 +113,8 @@ class ModelProcess:
             What it runs with.
         limits
             What it may use.
+        wire
+            The short way to it, which `release` closes; None for its standard streams.
         load_timeout
             Seconds that loading may take.
         release
@@ -117,14 +128,19 @@ class ModelProcess:
             The sandbox cannot be started.
         """
         command = [executor.python, "-I", "-S", "-B", "-c", _START, PACKAGE]
-        mounts = (Mount(package_dir, PACKAGE), Mount(environment.path, ENVIRONMENT))
+        mounts = [Mount(package_dir, PACKAGE), Mount(environment.path, ENVIRONMENT)]
+        if wire is not None:
+            command.append(WIRE)
+            mounts.append(wire.mount)
         try:
             process = executor.start(command, mounts=mounts, limits=limits)
         except BaseException:
             release()
             raise
+        if wire is not None:
+            wire.follow(process)
         try:
-            return cls(process, model, load_timeout, release)
+            return cls(process, wire, model, load_timeout, release)
         except BaseException as error:
             _end(process)
             release()
@@ -192,8 +208,8 @@ class ModelProcess:
         with self._lock:
             deadline = Deadline(timeout)
             try:
-                for piece in encode(header, values):
-                    self._process.write(piece, deadline)
+                for piece in encode(header, values, self._place):
+                    self._stream.write(piece, deadline)
                 reply, results = decode(lambda count: self._read_exactly(count, deadline), MAX_OUTPUT_BYTES)
             except TimeoutError:
                 _end(self._process)
@@ -209,7 +225,7 @@ class ModelProcess:
     def _read_exactly(self, count: int, deadline: Deadline) -> bytearray:
         data = bytearray()
         while len(data) < count:
-            piece = self._process.read(count - len(data), deadline)
+            piece = self._stream.read(count - len(data), deadline)
             if not piece:
                 raise EOFError
             data += piece

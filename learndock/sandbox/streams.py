@@ -43,21 +43,22 @@ class DuplexStream:
         rest = memoryview(data).cast("B")
         with self._writing:
             while rest:
-                self._wait_for(self._input, select.POLLOUT, deadline)
+                deadline.remaining()
+                self._refuse_if_closed()
                 try:
                     rest = rest[os.write(self._input, rest) :]
                 except BlockingIOError:
-                    continue
+                    wait_for(self._input, select.POLLOUT, deadline)
 
     def read(self, count: int, deadline: Deadline) -> bytes:
         """Read 1 to `count` bytes, none at the end."""
         with self._reading:
             while True:
-                self._wait_for(self._output, select.POLLIN, deadline)
+                self._refuse_if_closed()
                 try:
                     return os.read(self._output, min(count, _LARGEST_READ))
                 except BlockingIOError:
-                    continue
+                    wait_for(self._output, select.POLLIN, deadline)
 
     def close(self) -> None:
         """Close both once nobody uses them, which is soon after the other side has ended; harmless when repeated."""
@@ -67,10 +68,9 @@ class DuplexStream:
                 for descriptor in {self._input, self._output}:
                     os.close(descriptor)
 
-    def _wait_for(self, descriptor: int, event: int, deadline: Deadline) -> None:
+    def _refuse_if_closed(self) -> None:
         if self._closed:
             raise BrokenPipeError("The sandbox has ended.")
-        wait_for(descriptor, event, deadline)
 
 
 def widen(pipe: int) -> None:

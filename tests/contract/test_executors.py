@@ -18,6 +18,7 @@ from learndock.sandbox.bubblewrap import BubblewrapExecutor
 from learndock.sandbox.docker import DockerExecutor
 from learndock.sandbox.executor import GIB, MIB, Deadline, Executor, Exit, ExitCause, Limits, Mount, SandboxProcess
 from learndock.sandbox.guest.confine import ARCHITECTURES, CLONE, REFUSED
+from learndock.sandbox.wire import WIRE, Wire
 
 PATIENCE = 60.0
 LIMITS = Limits(memory_bytes=GIB // 2, wall_seconds=40.0, pids=64, tmp_bytes=16 * MIB)
@@ -340,6 +341,25 @@ def test_sandbox_outlives_the_thread_that_started_it(executor: Executor) -> None
     process.write(b"still here\n", Deadline(PATIENCE))
     assert process.read(100, Deadline(PATIENCE)) == b"still here\n"
     assert process.wait(PATIENCE) == Exit(0, ExitCause.EXITED)
+
+
+def test_a_named_pipe_connects_where_the_kernel_is_shared(executor: Executor, tmp_path: Path) -> None:
+    assert executor.shares_kernel == (executor.name != "gvisor")
+    if not executor.shares_kernel:
+        return
+    wire = Wire(tmp_path / "wire")
+    command = ["/bin/sh", "-c", f"cat <{WIRE}/requests >{WIRE}/replies"]
+    process = executor.start(command, mounts=(wire.mount,), limits=LIMITS)
+    try:
+        wire.follow(process)
+        wire.stream.write(b"there and back", Deadline(PATIENCE))
+        assert wire.stream.read(100, Deadline(PATIENCE)) == b"there and back"
+        process.kill()
+        assert wire.stream.read(100, Deadline(PATIENCE)) == b""  # the end
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        wire.close()
 
 
 @pytest.fixture

@@ -70,6 +70,21 @@ def test_texts_arrive(texts: list[str]) -> None:
     assert decode(reader(joined(encode({}, [texts]))), LIMIT)[1] == [texts]
 
 
+def test_what_the_host_places_elsewhere_is_fetched() -> None:
+    sent = [np.arange(1000.0), np.arange(6).reshape(2, 3), np.ones(7)]
+    places: dict[int, bytes] = {}
+
+    def place(body: bytes | memoryview, end: int) -> int | None:
+        places[end] = bytes(body)
+        return end if len(body) > 50 else None
+
+    data = joined(encode({}, sent[:2], place))
+    assert len(data) < 1000
+    _, values = decode(reader(data), LIMIT, lambda offset, size: bytearray(places[offset][:size]))
+    for received, expected in zip(values, sent, strict=False):
+        np.testing.assert_array_equal(received, expected)
+
+
 def test_other_types_are_not_sent() -> None:
     for array in (np.array([object()]), np.array(["a"]), np.array([1j]), np.array(["2020-01-01"], dtype="M8[D]")):
         with pytest.raises(FrameError):
@@ -95,6 +110,7 @@ REFUSED = {
     "true axis": frame({"values": [{**ARRAY, "shape": [True]}]}, b"\0" * 8),
     "float axis": frame({"values": [{**ARRAY, "shape": [2.0]}]}, b"\0" * 16),
     "no shape": frame({"values": [{"kind": "array", "dtype": "<f8"}]}),
+    "not in the frame": frame({"values": [{**ARRAY, "at": 0}]}, b"\0" * 16),
     "too many axes": frame({"values": [{**ARRAY, "shape": [1] * 9}]}, b"\0" * 8),
     "too large": frame({"values": [{**ARRAY, "shape": [2**20]}]}),
     "far too large": frame({"values": [{**ARRAY, "shape": [2**40, 2**40]}]}),

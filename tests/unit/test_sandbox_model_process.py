@@ -142,6 +142,53 @@ def test_state_made_by_fit_stays(opened: Callable[..., ModelProcess]) -> None:
     assert process.predict(X).tolist() == [12.0, 12.0]  # type: ignore[union-attr]
 
 
+def test_inputs_that_a_model_keeps_stay_as_they_were(opened: Callable[..., ModelProcess]) -> None:
+    process = opened(
+        """
+        class Model:
+            kept = []
+
+            def fit(self, X, y):
+                self.kept = [X, y]
+
+            def predict(self, X):
+                self.kept.append(X[::2])
+                X += 1  # the next call must not see this
+                return [float(part.sum()) for part in self.kept]
+        """
+    )
+    rows = np.ones((1000, 64))
+    process.fit(rows, 2 * rows)
+    expected = [64_000.0, 128_000.0]
+    for value in (3.0, 5.0, 7.0):
+        answer = process.predict(value * rows)
+        expected.append((value + 1) * 32_000)
+        assert np.asarray(answer).tolist() == expected
+
+
+def test_inputs_cannot_be_written_by_the_model(opened: Callable[..., ModelProcess]) -> None:
+    process = opened(
+        """
+        import os
+
+        class Model:
+            def predict(self, X):
+                refused = 0
+                for path, flags in (("inputs", os.O_RDWR), ("other", os.O_WRONLY | os.O_CREAT)):
+                    try:
+                        os.open("/sandbox/wire/" + path, flags)
+                    except OSError:
+                        refused += 1
+                try:
+                    os.unlink("/sandbox/wire/requests")
+                except OSError:
+                    refused += 1
+                return [refused]
+        """
+    )
+    assert np.asarray(process.predict(np.zeros((1000, 64)))).tolist() == [3]
+
+
 def test_what_is_printed_goes_to_the_log(opened: Callable[..., ModelProcess]) -> None:
     process = opened(
         """
@@ -210,6 +257,7 @@ LIES = {
     "kind a list": "say({'status': 'error', 'kind': ['RAISED'], 'message': 'x', 'values': []})",
     "no outputs": "say({'status': 'ok', 'container': 'x', 'seconds': 1.0, 'values': []})",
     "huge output": "say({'status': 'ok', 'values': [{'kind': 'array', 'dtype': '<f8', 'shape': [2**38]}]})",
+    "elsewhere": "say({'status': 'ok', 'values': [{'kind': 'array', 'dtype': '<f8', 'shape': [2], 'at': 0}]})",
     "a pickle": "say({'status': 'ok', 'values': [{'kind': 'pickle', 'size': 4}]}, b'cos\\n')",
 }
 
@@ -273,7 +321,7 @@ def test_nothing_is_left_when_it_is_closed_or_cannot_load(
 ) -> None:
     launcher = LearnwareLauncher(BubblewrapExecutor(), environments, tmp_path / "work", LIMITS)
     with launcher.open(write("class Model:\n    def predict(self, X): return X\n")):
-        assert len(list((tmp_path / "work").iterdir())) == 1
+        assert len(list((tmp_path / "work").iterdir())) == 2  # the package and the wire
     assert list((tmp_path / "work").iterdir()) == []
     with pytest.raises(ModelFault) as caught:
         launcher.open(write("raise ImportError('never')"))

@@ -1,7 +1,8 @@
 """Messages between host and guest: a JSON header, then the raw bytes of arrays and texts that it declares.
 
 A frame is the header's length (4 bytes, big-endian), the header, and the values one after another. Types and shapes
-come first and are checked, with all sizes, before memory is taken. Nothing is ever unpickled.
+come first and are checked, with all sizes, before memory is taken. Nothing is ever unpickled. What the host declares
+with a place (`at`) is not in the frame: the guest finds it in a file, at that offset.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ MAX_AXES = 8
 MAX_TEXTS = 65_536
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
 
+REQUESTS, REPLIES, INPUTS = "requests", "replies", "inputs"
+"""Where host and guest share a kernel: names of the two pipes and of the file, in one folder."""
+
+_JOINED_BYTES = 64 * 1024
+
 Value = NDArray[Any] | list[str]
 Header = dict[str, Any]
 
@@ -29,14 +35,37 @@ class FrameError(ValueError):
     """The other side sent something that is not a frame."""
 
 
-def encode(header: Header, values: Sequence[Value] = ()) -> list[bytes | memoryview]:
-    """The pieces of a frame, to be written one after another."""
-    bodies = [_body(value) for value in values]
-    declared = [declaration for declaration, _ in bodies]
+Place = Callable[["bytes | memoryview", int], "int | None"]
+"""Puts a body behind the end of those before; tells where it begins, None when it belongs into the frame."""
+
+
+def encode(header: Header, values: Sequence[Value] = (), place: Place | None = None) -> list[bytes | memoryview]:
+    """The pieces of a frame, to be written one after another.
+
+    Parameters
+    ----------
+    header
+        What is said.
+    values
+        What goes with it.
+    place
+        Puts a value elsewhere; None when all are in the frame.
+    """
+    declared, bodies, end = [], [], 0
+    for value in values:
+        declaration, body = _body(value)
+        begin = place(body, end) if place is not None else None
+        if begin is None:
+            bodies.append(body)
+        else:
+            declaration["at"], end = begin, begin + len(body)
+        declared.append(declaration)
     head = json.dumps({**header, "values": declared}).encode()
     if len(head) > MAX_HEADER_BYTES:
         raise FrameError(f"A header of {len(head)} bytes is too long.")
-    return [struct.pack(">I", len(head)), head, *(body for _, body in bodies)]
+    pieces = [struct.pack(">I", len(head)), head, *bodies]
+    # One write wakes the other side once.
+    return [b"".join(pieces)] if sum(map(len, bodies)) <= _JOINED_BYTES else [b"".join(pieces[:2]), *bodies]
 
 
 def _body(value: Value) -> tuple[Header, bytes | memoryview]:
@@ -49,7 +78,9 @@ def _body(value: Value) -> tuple[Header, bytes | memoryview]:
     return {"kind": "array", "dtype": array.dtype.str, "shape": list(array.shape)}, array.reshape(-1).view("u1").data
 
 
-def decode(read_exactly: Callable[[int], bytearray], max_bytes: int) -> tuple[Header, list[Value]]:
+def decode(
+    read_exactly: Callable[[int], bytearray], max_bytes: int, fetch: Callable[[int, int], bytearray] | None = None
+) -> tuple[Header, list[Value]]:
     """Read one frame.
 
     Parameters
@@ -58,6 +89,9 @@ def decode(read_exactly: Callable[[int], bytearray], max_bytes: int) -> tuple[He
         Gives the next n bytes.
     max_bytes
         Most bytes of all values together.
+    fetch
+        Gives the bytes of a value that lies elsewhere, by offset and size; None when the other side, not being
+        trusted, may place none.
 
     Raises
     ------
@@ -74,7 +108,16 @@ def decode(read_exactly: Callable[[int], bytearray], max_bytes: int) -> tuple[He
     sizes = [_size(value) for value in declared]
     if sum(sizes) > max_bytes:
         raise FrameError(f"Values of {sum(sizes)} bytes exceed {max_bytes}.")
-    return header, [_value(value, read_exactly(size)) for value, size in zip(declared, sizes, strict=True)]
+    return header, [
+        _value(value, read_exactly(size) if "at" not in value else _elsewhere(value["at"], size, fetch))
+        for value, size in zip(declared, sizes, strict=True)
+    ]
+
+
+def _elsewhere(offset: object, size: int, fetch: Callable[[int, int], bytearray] | None) -> bytearray:
+    if fetch is None or type(offset) is not int:
+        raise FrameError("A value does not lie in its frame.")
+    return fetch(offset, size)
 
 
 def _header(data: bytes) -> Header:

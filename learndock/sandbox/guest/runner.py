@@ -14,11 +14,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .framing import Header, Value, decode, encode
+from .framing import INPUTS, REPLIES, REQUESTS, Header, Value, decode, encode
 from .loading import load_model, shape_of
 
 MAX_INPUT_BYTES = 2**31
 MESSAGE_LENGTH = 500
+_LARGE = 64 * 1024
+_UNHELD = 2  # references to what only one attribute holds, as `sys.getrefcount` counts them
 
 
 class Runner:
@@ -30,10 +32,14 @@ class Runner:
         Streams of the host's messages and of the replies.
     folder
         Where the package lies.
+    inputs
+        Descriptor of the file in which the host may place values; None when there is none.
     """
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO, folder: str) -> None:
+    def __init__(self, source: BinaryIO, sink: BinaryIO, folder: str, inputs: int | None) -> None:
         self._source, self._sink = source, sink
+        self._inputs = inputs
+        self._spare = bytearray()
         self._folder = folder
         self._model: Any = None
 
@@ -41,12 +47,13 @@ class Runner:
         """Answer until the host says exit or goes away."""
         while True:
             try:
-                header, values = decode(self._read_exactly, MAX_INPUT_BYTES)
+                header, values = decode(self._read_exactly, MAX_INPUT_BYTES, self._fetch)
             except EOFError:
                 return
             if header["command"] == "exit":
                 return
             self._reply(*self._answer(header, values))
+            del values  # its memory is free for the next message
 
     def _answer(self, header: Header, values: list[Value]) -> tuple[Header, list[Value]]:
         try:
@@ -82,14 +89,27 @@ class Runner:
             self._sink.write(piece)
         self._sink.flush()
 
+    def _room(self, size: int) -> bytearray:
+        """Memory for a value: that of an earlier one where nobody holds it any more, as fresh pages cost much more."""
+        if len(self._spare) != size or sys.getrefcount(self._spare) > _UNHELD:
+            self._spare = bytearray(size)
+        return self._spare
+
     def _read_exactly(self, count: int) -> bytearray:
-        data = bytearray(count)
+        data = self._room(count) if count >= _LARGE else bytearray(count)
         view = memoryview(data)
         while view:
             got = self._source.readinto(view)  # type: ignore[attr-defined]
             if not got:
                 raise EOFError
             view = view[got:]
+        return data
+
+    def _fetch(self, offset: int, size: int) -> bytearray:
+        # A copy, as the host's next message overwrites it while a model may still hold this one.
+        data = self._room(size)
+        if self._inputs is None or os.preadv(self._inputs, [data], offset) != size:
+            raise EOFError
         return data
 
 
@@ -107,10 +127,18 @@ def plain(output: Any) -> Value:  # noqa: ANN401
 
 
 def main() -> None:
-    """Serve on standard input and output, which the model itself never gets: what it prints goes to the log."""
-    source = os.fdopen(os.dup(0), "rb", buffering=0)
-    sink = os.fdopen(os.dup(1), "wb")
+    """Serve on the pipes of the folder that is named second, without one on standard input and output.
+
+    The model never gets these: what it prints goes to the log.
+    """
+    folder, *wire = sys.argv[1:]
+    if wire:
+        source = os.fdopen(os.open(os.path.join(wire[0], REQUESTS), os.O_RDONLY), "rb", buffering=0)
+        sink = os.fdopen(os.open(os.path.join(wire[0], REPLIES), os.O_WRONLY), "wb")
+        inputs = os.open(os.path.join(wire[0], INPUTS), os.O_RDONLY)
+    else:
+        source, sink, inputs = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb"), None
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    Runner(source, sink, sys.argv[1]).serve()
+    Runner(source, sink, folder, inputs).serve()
