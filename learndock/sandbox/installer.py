@@ -1,4 +1,8 @@
-"""uv, as environments need it: resolves requirements and installs wheels; runs nothing of what it installs."""
+"""uv, as environments need it: resolves requirements and installs wheels; runs nothing of what it installs.
+
+It reaches the network, its own cache and the folder that it fills; beyond the system's programs it reads no file of the
+machine, so that neither a requirement nor a wheel can make it tell or change one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ import tempfile
 import time
 
 from learndock.errors import InvalidInput, Reason, Unavailable
+from learndock.sandbox.file_fence import fenced
+from learndock.sandbox.installer_files import readable, writable
 from learndock.sandbox.pip_settings import uv_options, uv_variables
 
 PYTHON_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
@@ -78,15 +84,17 @@ class Installer:
 
     def install(self, lock: Sequence[str], target: Path, alive: Alive) -> None:
         """Install exactly `lock` into a new folder that everybody may read; Unavailable as of `resolve`."""
-        with self._file(lock) as file:
-            outcome = self._run(alive, "install", "--target", str(target), "--no-deps", "--requirements", file)
+        target.mkdir(mode=0o755, parents=True)
+        with self._files(lock) as (folder, file):
+            options = ("--target", str(target), "--no-deps", "--requirements", file)
+            outcome = self._run(alive, (folder, target), "install", *options)
         if outcome.returncode != 0:
             raise unreachable(outcome.stderr)
 
     def _compile(self, lines: Sequence[str], alive: Alive, *options: str) -> subprocess.CompletedProcess[str]:
-        with self._file(lines) as wanted, self._file(self._constraints) as bounds:
+        with self._files(lines, self._constraints) as (folder, wanted, bounds):
             quiet = ("--quiet", "--no-header", "--no-annotate")
-            return self._run(alive, "compile", *quiet, *options, "--constraints", bounds, wanted)
+            return self._run(alive, (folder,), "compile", *quiet, *options, "--constraints", bounds, wanted)
 
     def _refusal(self, line: str, alive: Alive) -> InvalidInput:
         """Says which line is at fault, and what exists instead."""
@@ -95,19 +103,28 @@ class Installer:
         exists = f"the newest that fits is {found}" if found else f"no wheel of {name} exists for it"
         return _unsupported(f"{line!r} cannot be had for {PYTHON_TAG} on {platform.machine()}: {exists}.")
 
-    def _run(self, alive: Alive, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, alive: Alive, own: tuple[str | Path, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run uv, which may write to the folders `own`, the first one being its working folder."""
         variables = {**os.environ, **uv_variables(os.environ)}
-        with (
-            subprocess.Popen(  # noqa: S603
-                [_program(), "pip", arguments[0], *_COMMON, *uv_options(variables), *arguments[1:]],
-                env={name: value for name, value in variables.items() if _KNOWN.fullmatch(name)},
-                umask=0o022,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as process
-        ):
+        program = _program()
+        command = [program, "pip", arguments[0], *_COMMON, *uv_options(variables), *arguments[1:]]
+        with subprocess.Popen(  # noqa: S603
+            fenced(
+                command,
+                read=readable(variables, program),
+                write=[*writable(variables), *map(Path, own)],
+            ),
+            cwd=own[0],
+            env={
+                **{name: value for name, value in variables.items() if _KNOWN.fullmatch(name)},
+                "TMPDIR": str(own[0]),
+            },
+            umask=0o022,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
             try:
                 return _followed(process, alive)
             except BaseException:
@@ -115,12 +132,14 @@ class Installer:
                 raise
 
     @contextmanager
-    def _file(self, lines: Sequence[str]) -> Iterator[str]:
+    def _files(self, *contents: Sequence[str]) -> Iterator[list[str]]:
+        """A folder of its own, and in it a file for each of `contents`."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self._scratch) as file:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            yield file.name
+        with tempfile.TemporaryDirectory(dir=self._scratch, prefix="installer-") as folder:
+            files = [os.path.join(folder, f"{number}.txt") for number in range(len(contents))]
+            for path, lines in zip(files, contents, strict=True):
+                Path(path).write_text("\n".join(lines) + "\n")
+            yield [folder, *files]
 
 
 def _followed(process: subprocess.Popen[str], alive: Alive) -> subprocess.CompletedProcess[str]:

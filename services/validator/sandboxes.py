@@ -6,6 +6,7 @@ import logging
 import threading
 
 from learndock.errors import LearndockError
+from learndock.sandbox import file_fence
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Executor
@@ -48,6 +49,8 @@ class Sandboxes:
 
     def _made(self, executor: Executor) -> LearnwareLauncher:
         settings = self._settings
+        if not file_fence.version():
+            _log.warning("installer_not_fenced")
         return LearnwareLauncher(
             executor,
             EnvironmentCache(
