@@ -78,7 +78,7 @@ def battle(
     with listening(("127.0.0.1", 0)) as by_port, listening(f"\0{name}") as by_name:
         packages = {**attempts(victim, by_port.getsockname()[1], name), **GREEDY, **DISHONEST}
         with storing(folder, environments) as dock:
-            limits = {"workers": 6, "load_seconds": 8.0, "predict_seconds": 4.0, "sandbox_seconds": 20.0}
+            limits = {"workers": 6, "load_seconds": 12.0, "predict_seconds": 4.0, "sandbox_seconds": 20.0}
             with dock.validator(executor=request.param, **limits) as served:
                 first = dock.submit(model_package(folder, name="first"))
                 watched(stub(served), first)  # makes the environment
