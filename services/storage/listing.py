@@ -155,10 +155,16 @@ def _beyond(keys: Sequence[OrderKey], values: Sequence[str]) -> ColumnElement[bo
     ways = []
     equal: list[ColumnElement[bool]] = []
     for key, text in zip(keys, values, strict=True):
-        value = datetime.fromisoformat(text) if key.field.endswith("_time") else text
+        value = _value(key, text)
         ways.append(and_(*equal, key.column < value if key.falling else key.column > value))
         equal.append(key.column == value)
-    return or_(*ways)
+    # The bound on the first key says nothing new; but by it databases find the place in an index, not from its start.
+    first, value = keys[0], _value(keys[0], values[0])
+    return and_(first.column <= value if first.falling else first.column >= value, or_(*ways))
+
+
+def _value(key: OrderKey, text: str) -> datetime | str:
+    return datetime.fromisoformat(text) if key.field.endswith("_time") else text
 
 
 def _position(keys: Sequence[OrderKey], learnware: Learnware) -> str:
