@@ -71,7 +71,7 @@ def measured(chromium: Browser, url: str, token: str, path: str) -> dict[str, fl
 
 def load(visitor: Watched, path: str) -> tuple[float, float]:
     """Milliseconds to the first paint, and bytes."""
-    page = visitor.open(path)
+    page = visitor.open_calm(path)
     return float(page.evaluate(PAINT)), float(page.evaluate(WEIGHT))
 
 

@@ -11,7 +11,7 @@ import tempfile
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from tests.support.console import PHONE, Console, browser, populated_console, watched
+from tests.support.console import ENGLISH_PHONE, Console, browser, populated_console, watched
 
 FOLDER = Path(__file__).parents[1] / "docs" / "console"
 _COLOURS = 128
@@ -33,6 +33,7 @@ def draw_user_pages(chromium: Browser, console: Console, out: Path) -> None:
     """What a user sees."""
     with watched(chromium, console.url) as visitor:
         save(visitor.open("/sign-in"), out, "sign-in")
+        save(visitor.open("/register"), out, "register")
         page = visitor.sign_in(console.ann)
         save(visitor.open("/find?text=digits"), out, "find-words")
         search_with_task(page, console)
@@ -59,9 +60,13 @@ def draw_user_pages(chromium: Browser, console: Console, out: Path) -> None:
 def draw_admin_pages(chromium: Browser, console: Console, out: Path) -> None:
     """What an admin sees."""
     with watched(chromium, console.url) as visitor:
-        visitor.sign_in(console.admin)
+        page = visitor.sign_in(console.admin)
+        visitor.open("/find?text=digits")
         save(visitor.open("/admin"), out, "admin")
-        for name in ("users", "learnwares", "validations", "islands", "audit"):
+        visitor.open("/admin/invitations")
+        page.locator("input[name=email]").fill("carol@example.org")
+        page.locator("main button.primary").click()
+        for name in ("users", "invitations", "learnwares", "validations", "islands", "audit"):
             save(visitor.open(f"/admin/{name}"), out, f"admin-{name}")
 
 
@@ -76,7 +81,7 @@ def draw_variants(chromium: Browser, console: Console, out: Path) -> None:
         save(visitor.open(f"/learnwares/{console.low}"), out, "learnware-zh-dark")
         visitor.prefer(theme="dark")
         save(visitor.open("/account"), out, "account-dark")
-    with watched(chromium, console.url, viewport=PHONE) as visitor:
+    with watched(chromium, console.url, ENGLISH_PHONE) as visitor:
         page = visitor.sign_in(console.admin)
         visitor.open("/find?text=digits")
         save(page, out, "find-phone")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 import pytest
 
 from services.console.words import catalogue
-from tests.support.console import DESKTOP, PHONE, Console, Watched, watched
+from tests.support.console import CHINESE_PHONE, ENGLISH_DARK, ENGLISH_PHONE, Console, Watched, watched
 
 pytestmark = pytest.mark.timeout(600)
 SERIOUS = ("serious", "critical")
@@ -37,13 +37,9 @@ ADMIN_PAGES = tuple(
 )
 
 
-@pytest.fixture(
-    params=[("en", "light", DESKTOP), ("zh", "dark", PHONE)], ids=["english-light-desk", "chinese-dark-phone"]
-)
+@pytest.fixture(params=[ENGLISH_PHONE, ENGLISH_DARK, CHINESE_PHONE], ids=str)
 def visitor(request: pytest.FixtureRequest, console: Console, chromium: Browser) -> Iterator[Watched]:
-    language, theme, viewport = request.param
-    with watched(chromium, console.url, viewport=viewport) as opened:
-        opened.prefer(language=language, theme=theme)
+    with watched(chromium, console.url, request.param) as opened:
         yield opened
         assert opened.errors == []
         assert opened.strangers == []
@@ -68,12 +64,12 @@ def test_every_page_of_a_user(visitor: Watched, console: Console) -> None:
     page = visitor.page
     faults, wide = [], []
     for path in ("/sign-in", "/register"):
-        visitor.open(path)
+        visitor.open_calm(path)
         faults += findings(page)
         wide += [page.url] * overflows(page)
     visitor.sign_in(console.ann)
     for path in USER_PAGES:
-        visitor.open(path(console))
+        visitor.open_calm(path(console))
         faults += findings(page)
         wide += [page.url] * overflows(page)
     page.goto(visitor.url + "/find")
@@ -91,7 +87,7 @@ def test_every_page_of_an_admin(visitor: Watched, console: Console) -> None:
     page = visitor.sign_in(console.admin)
     faults, wide = [], []
     for path in ADMIN_PAGES:
-        visitor.open(path)
+        visitor.open_calm(path)
         faults += findings(page)
         wide += [page.url] * overflows(page)
     assert faults == []

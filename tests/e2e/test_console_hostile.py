@@ -53,10 +53,10 @@ def test_script_in_names_descriptions_and_logs_is_text(console: Console, chromiu
         page = visitor.sign_in(console.admin)
         paths = (f"/learnwares/{hostile}", f"/learnwares/{hostile}/edit", "/learnwares", "/admin/learnwares")
         for path in (*paths, "/admin/validations", f"/reuse?member={hostile}:1:1"):
-            visitor.open(path)
+            visitor.open_calm(path)
             assert page.evaluate("window.harmed") is None, path
             assert page.locator("main script, main img[src='x']").count() == 0, path
-        visitor.open(f"/learnwares/{hostile}")
+        visitor.open_calm(f"/learnwares/{hostile}")
         links = page.locator(".prose a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
         assert [link for link in links if link and not link.startswith("https://")] == []
         assert page.locator(".prose img").count() == 0
@@ -67,14 +67,14 @@ def test_script_in_names_descriptions_and_logs_is_text(console: Console, chromiu
 def test_script_in_a_file_name_is_text(console: Console, chromium: Browser) -> None:
     with watched(chromium, console.url) as visitor:
         page = visitor.sign_in(console.ann)
-        visitor.open("/submit")
+        visitor.open_calm("/submit")
         name = "<img src=x onerror=window.harmed=1>.zip"
         content = (console.folder / "package.zip").read_bytes()
         page.locator("[data-upload]").set_input_files({"name": name, "mimeType": "application/zip", "buffer": content})
         page.wait_for_url(re.compile("/submit/[0-9a-f]+"))
         assert page.evaluate("window.harmed") is None
         assert name in page.locator(".facts").inner_text()
-        visitor.open("/find")
+        visitor.open_calm("/find")
         task = {"name": f"{name}.json", "mimeType": "text/plain", "buffer": (console.folder / "task.json").read_bytes()}
         page.locator("input[name=file]").set_input_files(task)
         page.locator(".score").first.wait_for()

@@ -23,6 +23,24 @@ CHROMIUM = shutil.which("chromium") or "chromium"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 
+
+@dataclass(frozen=True)
+class Look:
+    """How a visitor sees the pages."""
+
+    language: str
+    theme: str
+    viewport: dict[str, int]
+
+    def __str__(self) -> str:
+        return f"{self.language}-{self.theme}-{'phone' if self.viewport == PHONE else 'desk'}"
+
+
+ENGLISH_DESK = Look("en", "light", DESKTOP)
+ENGLISH_PHONE = Look("en", "light", PHONE)
+ENGLISH_DARK = Look("en", "dark", DESKTOP)
+CHINESE_PHONE = Look("zh", "dark", PHONE)
+
 DESCRIPTION = """Tells handwritten digits apart.
 
 | pixels | scale |
@@ -135,8 +153,13 @@ class Watched:
     strangers: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Page:
-        """Go to a page of the console and wait until it is calm."""
+        """Go to a page of the console."""
         self.page.goto(self.url + path)
+        return self.page
+
+    def open_calm(self, path: str) -> Page:
+        """Go to a page of the console and wait until it asks for nothing more."""
+        self.open(path)
         self.page.wait_for_load_state("networkidle")
         return self.page
 
@@ -176,13 +199,14 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched(chromium: Browser, url: str, *, viewport: dict[str, int] = DESKTOP) -> Iterator[Watched]:
+def watched(chromium: Browser, url: str, look: Look = ENGLISH_DESK) -> Iterator[Watched]:
     """A new context with one page."""
-    context = chromium.new_context(viewport=viewport, locale="en-GB", accept_downloads=True)
+    context = chromium.new_context(viewport=look.viewport, locale="en-GB", accept_downloads=True)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
     page = context.new_page()
     page.set_default_timeout(30_000)
     made = Watched(context, page, url)
+    made.prefer(language=look.language, theme=look.theme)
     page.on("console", made.note)
     page.on("pageerror", lambda error: made.errors.append(str(error)))
     page.on("request", made.look)
