@@ -111,6 +111,7 @@ def test_pages_speak_one_language(console: Console, chromium: Browser) -> None:
 
 def test_the_system_decides_where_nobody_chose(console: Console, chromium: Browser) -> None:
     with watched(chromium, console.url) as opened:
+        opened.prefer(theme="auto")
         page = opened.open("/sign-in")
         colours = []
         for scheme in ("light", "dark"):

@@ -97,7 +97,7 @@ def test_every_answer_carries_the_policy(console: Console, stranger: Client, bob
 @pytest.mark.parametrize("given", ["", "0" * 64, "other"])
 def test_a_form_of_another_site_is_refused(console: Console, bob: Client, given: str) -> None:
     csrf = Client(console.url).sign_in(console.ann).form_token("/account") if given == "other" else given
-    for path in ("/account/tokens", f"/learnwares/{console.secret}/delete", "/sign-out", "/admin/users"):
+    for path in ("/account/tokens", f"/learnwares/{console.secret}/delete", "/sign-out", "/register", "/admin/users"):
         assert bob.form(path, csrf=csrf, label="stolen")[0] == 403
     assert "stolen" not in bob.send("GET", "/account")[2]
 
