@@ -89,7 +89,7 @@ build/reference-venv/ready:
 	build/reference-venv/bin/pip install -q learnware==0.4.0.post1 fast-pytorch-kmeans qpsolvers clarabel lightgbm protobuf
 	touch $@
 
-bench-reuse: setup build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
+bench-reuse: setup sandbox build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
 
 bench-hetero: setup build/reference-venv/ready ## learnwares of other columns, found by meaning and reused; OPTIONS="--small --json FILE" to try

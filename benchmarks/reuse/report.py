@@ -40,8 +40,9 @@ FAILURES = """\
 - **Orange juice without past sales.** Prices and promotions are nearly the same in all stores, so the inputs hardly
   tell whose model fits: compare its table with that of the same stores with past sales. Labels decide there.
 - **Flights from New York.** What is known before a departure tells next to nothing of its delay: the best learnware in
-  the market is hardly better than any other, one's own model of a thousand flights hardly better than their mean, and
-  reuse gains nothing. A dock cannot know that: its answer is near in inputs, and says no more than that.
+  the market is hardly better than any other, and a model of one's own thousand flights hardly better than that. The
+  share of the gap that reuse closes says little where there is hardly a gap: look at the losses. A dock cannot know
+  that: its answer is near in inputs, and says no more than that.
 """
 
 
