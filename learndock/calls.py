@@ -84,6 +84,7 @@ def channel_options() -> list[tuple[str, Any]]:
         ("grpc.max_send_message_length", TRANSPORT_BYTES),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.http2.ping_timeout_ms", _KEEPALIVE_TIMEOUT_MS),  # of pings that gRPC sends to measure the line
         ("grpc.dns_min_time_between_resolutions_ms", _RESOLUTION_MS),
         ("grpc.service_config", service_config()),
         ("grpc.initial_reconnect_backoff_ms", 100),
