@@ -30,8 +30,8 @@ over the same models, on specifications in its format that hold the same atoms: 
 `reference_average` take what its search found (its mixture where it offers one), `reference_average_our_members`
 averages the members that our default asks, `reference_job_selector` is run for the first user only, because it herds
 and boosts for minutes each, and not on texts, for which it would fetch a sentence model. Its ensemble pruning needs
-`geatpy`, which is built for no current Python, and its feature augmentation fails with current scikit-learn; neither
-can be run here.
+`geatpy`, which is built for no current Python, so that it cannot be run here; its feature augmentation is run across
+feature spaces only.
 """
 
 FAILURES = """\
