@@ -60,7 +60,7 @@ class ServiceSettings(BaseSettings):
     max_message_bytes: int = Field(
         default=DEFAULT_MESSAGE_BYTES, ge=LEAST_MESSAGE_BYTES, le=TRANSPORT_BYTES, description=MAX_MESSAGE_BYTES
     )
-    max_threads: int = Field(default=32, ge=2, le=1024, description="Calls served at a time.")
+    max_threads: int = Field(default=48, ge=2, le=1024, description="Calls served at a time.")
     max_waiting: int = Field(
         default=96, ge=0, le=100_000, description="Calls that may wait; more get RESOURCE_EXHAUSTED at once."
     )

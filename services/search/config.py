@@ -34,10 +34,11 @@ class Settings(ServiceSettings):
         default=0, ge=0, description="Searches that compute at a time; default the processors; with ray or a device 16."
     )
     max_searches: int = Field(
-        default=24,
+        default=40,
         ge=1,
-        le=30,
-        description="Searches that compute or wait for it; more are refused at once. Below the 32 threads that serve.",
+        le=46,
+        description="Searches that compute or wait for it, of one caller at most half; more are refused at once. Below"
+        " the 48 threads that serve.",
     )
     engine: Literal["local", "ray"] = Field(
         default="local", description="What scores: local, in this process, or ray, shards on a Ray cluster."
@@ -56,5 +57,5 @@ class Settings(ServiceSettings):
     ray_shard_cpus: float = Field(default=1.0, ge=0, description="Processors that Ray reserves for each copy.")
     ray_shard_gpus: float = Field(default=0.0, ge=0, description="GPUs that Ray reserves for each copy.")
     exhaustive_below: int = Field(
-        default=100, ge=0, description="Islands with fewer admitted learnwares are scored exactly as a whole."
+        default=100, ge=0, description="Islands with fewer admitted learnwares are scored as a whole."
     )
