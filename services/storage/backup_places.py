@@ -11,9 +11,9 @@ from typing import Protocol
 
 from minio.error import S3Error
 
+from learndock.serving.s3 import MISSING, Bucket, open_client, told
 from services.storage.blobs import BlobStore, FolderBlobs
 from services.storage.s3_blobs import S3Blobs
-from services.storage.s3_client import MISSING, Bucket, open_client, told
 
 _PACKAGES = "packages"
 

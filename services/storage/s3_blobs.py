@@ -11,6 +11,7 @@ from uuid import uuid4
 from minio.commonconfig import REPLACE, CopySource
 from minio.error import S3Error
 
+from learndock.serving.s3 import MISSING, Bucket, CreatingPool, make_bucket, open_client, pieces_of, told
 from learndock.serving.sql import now
 from services.storage.blobs import (
     Blob,
@@ -21,7 +22,6 @@ from services.storage.blobs import (
     unknown_blob,
     verified,
 )
-from services.storage.s3_client import MISSING, Bucket, CreatingPool, make_bucket, open_client, pieces_of, told
 
 _QUARANTINE = "quarantine/"
 _USUAL_REGION = "us-east-1"

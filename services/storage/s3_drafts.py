@@ -7,8 +7,8 @@ from datetime import timedelta
 import io
 from uuid import uuid4
 
+from learndock.serving.s3 import Bucket, open_client, pieces_of, told
 from learndock.serving.sql import now
-from services.storage.s3_client import Bucket, open_client, pieces_of, told
 
 _FOLDER = "uploads/"
 

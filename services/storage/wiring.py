@@ -8,6 +8,7 @@ from pathlib import Path
 
 from learndock.serving.application import Application, Servicer
 from learndock.serving.paging import PageTokens
+from learndock.serving.s3 import Bucket
 from learndock.serving.sql import Database, migrate
 from learndock.v1 import storage_service_pb2_grpc as rpc
 from services.storage.backup_places import BackupPlace, BucketPlace, FolderPlace
@@ -21,7 +22,6 @@ from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
 from services.storage.quotas import Allowance, Quotas
 from services.storage.s3_blobs import S3Blobs
-from services.storage.s3_client import Bucket
 from services.storage.s3_drafts import S3Drafts
 from services.storage.scrub import Scrub
 from services.storage.servicer import StorageServicer

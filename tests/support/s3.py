@@ -13,8 +13,8 @@ import sys
 import time
 
 from learndock.errors import Unavailable
+from learndock.serving.s3 import Bucket
 from services.storage.s3_blobs import S3Blobs
-from services.storage.s3_client import Bucket
 
 ACCESS_KEY, SECRET_KEY = "access-of-the-tests", "secret-of-the-tests"
 _READY_SECONDS = 60
