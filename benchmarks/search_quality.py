@@ -28,6 +28,7 @@ from services.search.certified import Mode
 from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.live import Change
+from services.search.packs import WeightedAtoms
 from services.search.scoring import Task
 from services.search.search import Answer, Question, search
 
@@ -156,10 +157,8 @@ def _reference_searches(
     archive = folder / "specifications.npz"
     np.savez(
         archive,
-        atoms=np.stack([one.specification.atoms for one in placed]),
-        weights=np.stack([one.specification.weights for one in placed]),
-        task_atoms=np.stack([task.atoms for task in tasks]),
-        task_weights=np.stack([task.weights for task in tasks]),
+        **_packed("", [one.specification for one in placed]),
+        **_packed("task_", tasks),
     )
     ended = subprocess.run(
         [str(reference), str(Path(__file__).with_name("search_reference.py")), str(archive)],
@@ -171,6 +170,15 @@ def _reference_searches(
     )
     line = next(line for line in ended.stdout.splitlines() if line.startswith("RESULT "))
     return dict(json.loads(line.removeprefix("RESULT ")))
+
+
+def _packed(name: str, specifications: Sequence[WeightedAtoms]) -> dict[str, NDArray[np.float64]]:
+    """Specifications of whatever numbers of atoms, one after the other."""
+    return {
+        f"{name}atoms": np.concatenate([one.atoms for one in specifications]).astype(np.float64),
+        f"{name}weights": np.concatenate([one.weights for one in specifications]),
+        f"{name}counts": np.array([len(one.weights) for one in specifications], dtype=np.float64),
+    }
 
 
 def _mmd2_of(index: DockIndex, specification: Specification, members: Sequence[str]) -> float:

@@ -1,7 +1,7 @@
 """The reference dock's own search on given specifications; runs in an environment of its own.
 
-Reads an archive with ``atoms`` [N, K, d], ``weights`` [N, K], ``task_atoms`` [T, K, d] and ``task_weights`` [T, K];
-prints JSON: seconds of each search, and members with weights of each mixture.
+Reads an archive with ``atoms`` [sum K, d], ``weights`` [sum K] and ``counts`` [N], the K of each specification, and the
+same of tasks with ``task_`` before; prints JSON: seconds of each search, and members with weights of each mixture.
 """
 
 import json
@@ -36,20 +36,26 @@ def specification(atoms: np.ndarray, weights: np.ndarray) -> RKMETableSpecificat
     return made
 
 
+def specifications(arrays: dict[str, np.ndarray], name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Atoms and weights of each specification."""
+    ends = np.cumsum(arrays[f"{name}counts"]).astype(int)[:-1]
+    return list(zip(*(np.split(arrays[name + what], ends) for what in ("atoms", "weights")), strict=True))
+
+
 def main() -> None:
     """Fill a market in memory, search it."""
     with np.load(sys.argv[1]) as data:
         arrays = dict(data)
     market = instantiate_learnware_market(market_id="benchmark", name="easy", rebuild=True)
     organizer = market.learnware_organizer
-    for number, (atoms, weights) in enumerate(zip(arrays["atoms"], arrays["weights"], strict=True)):
+    for number, (atoms, weights) in enumerate(specifications(arrays, "")):
         name = f"{number + 1:08d}"
         spec = Specification(semantic_spec=SEMANTIC)
         spec.update_stat_spec(specification(atoms, weights))
         organizer.learnware_list[name] = Learnware(name, {}, spec, "")
         organizer.use_flags[name] = 1
     seconds, mixtures = [], []
-    for atoms, weights in zip(arrays["task_atoms"], arrays["task_weights"], strict=True):
+    for atoms, weights in specifications(arrays, "task_"):
         asked = BaseUserInfo(semantic_spec=SEMANTIC, stat_info={KIND: specification(atoms, weights)})
         began = time.perf_counter()
         results = market.search_learnware(asked)

@@ -9,10 +9,11 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from learndock.calls import TRANSPORT_BYTES
-from learndock.serving.config import LEAST_MESSAGE_BYTES, LISTEN, MAX_MESSAGE_BYTES, ServiceSettings
+from learndock.serving.config import LEAST_MESSAGE_BYTES, LISTEN, MAX_MESSAGE_BYTES
+from learndock.serving.s3_settings import S3Settings
 
 
-class Settings(ServiceSettings):
+class Settings(S3Settings):
     """What the search service can be told, as ``LEARNDOCK_SEARCH_...``."""
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_SEARCH_", frozen=True, extra="forbid")
@@ -29,6 +30,22 @@ class Settings(ServiceSettings):
     )
     snapshot_seconds: float = Field(
         default=60.0, gt=0, description="Time between two snapshots, in seconds, while the index changes."
+    )
+    s3_endpoint: str = Field(
+        default="",
+        description="Host and port of an S3 object store where the snapshot is copied to, so that a replica with an"
+        " empty folder starts from it; empty for none.",
+    )
+    s3_bucket: str = Field(
+        default="learndock-index", min_length=3, description="Bucket for copies of the snapshot; made when missing."
+    )
+    s3_prefix: str = Field(
+        default="", description="What the names of the copy's objects begin with, such as index/; nothing else may."
+    )
+    copy_minutes: float = Field(
+        default=60.0,
+        gt=0,
+        description="Age of the copy, in minutes, at which whichever replica sees it makes the next.",
     )
     searches_at_once: int = Field(
         default=0, ge=0, description="Searches that compute at a time; default the processors; with ray or a device 16."

@@ -179,10 +179,15 @@ class Pack:
         return checksum
 
     def _open(self, number: int) -> None:
-        file = os.open(self._folder / f"{number:06d}.segment", os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(segment_path(self._folder, number), os.O_RDWR | os.O_CREAT, 0o600)
         os.truncate(file, SEGMENT_BYTES)
         self._files.append(file)
         self._maps.append(mmap.mmap(file, SEGMENT_BYTES, prot=mmap.PROT_READ))
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """Where a segment of the pack in a folder lies."""
+    return folder / f"{number:06d}.segment"
 
 
 def remove_other_packs(kept: Pack) -> None:

@@ -7,14 +7,16 @@ Specifications stay in their pack; the snapshot tells where they lie, how much o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 import hashlib
 import json
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 import zipfile
 
 import numpy as np
@@ -35,10 +37,51 @@ from services.search.live import SavedState
 from services.search.packs import Pack, Stored
 from services.search.profile import Profile
 
-FORMAT = 2
-_HEADER_BYTES = 256
+FORMAT = 3
+_HEADER_BYTES = 512
 
 Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a snapshot tells of itself.
+
+    Attributes
+    ----------
+    format
+        `FORMAT`.
+    sha256
+        Hash of what follows the header.
+    sequence
+        Last change that the index had applied.
+    pack
+        Name of the pack where its specifications lie.
+    pack_bytes
+        How much of the pack holds.
+    pack_checksum
+        CRC-32 of that.
+    """
+
+    format: int
+    sha256: str
+    sequence: int
+    pack: str
+    pack_bytes: int
+    pack_checksum: int
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> Header:
+        """The header at the beginning of a file; raises ValueError or TypeError where it is none of this format."""
+        header = cls(**json.loads(file.read(_HEADER_BYTES)))
+        if header.format != FORMAT:
+            raise ValueError("The file is no snapshot of this format.")
+        return header
+
+    def write(self, file: BinaryIO) -> None:
+        """Write it at the beginning of a file."""
+        file.seek(0)
+        file.write(json.dumps(asdict(self)).encode().ljust(_HEADER_BYTES - 1) + b"\n")
 
 
 class SnapshotFile:
@@ -53,44 +96,60 @@ class SnapshotFile:
     """
 
     def __init__(self, path: Path, packs: Path) -> None:
-        self._path = path
-        self._packs = packs
+        self.path = path
+        self.packs = packs
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Header, BinaryIO]]:
+        """The snapshot as it lies there now, though another may replace it meanwhile: its header, and the whole file.
+
+        Raises
+        ------
+        OSError, ValueError, TypeError
+            There is none of this format.
+        """
+        with self.path.open("rb") as file:
+            header = Header.read(file)
+            file.seek(0)
+            yield header, file
+
+    def sequence(self) -> int | None:
+        """Last change that the saved index had applied; None where there is no snapshot of this format."""
+        try:
+            with self.opened() as (header, _):
+                return header.sequence
+        except (OSError, ValueError, TypeError):
+            return None
 
     def save(self, saved: SavedState) -> None:
         """Replace the snapshot, all or nothing. Needs no more memory than the vectors."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(self._path.name + ".new")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(self.path.name + ".new")
         length, checksum = saved.pack.state()
         with beside.open("w+b") as file:
             file.write(b" " * _HEADER_BYTES)
             np.savez(file, **_arrays(saved.index, saved.seen))  # type: ignore[arg-type]  # names, not its own options
             file.seek(_HEADER_BYTES)
-            header = {
-                "format": FORMAT,
-                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-                "sequence": saved.index.sequence,
-                "pack": [saved.pack.folder.name, length, checksum],
-            }
-            file.seek(0)
-            file.write(json.dumps(header).encode().ljust(_HEADER_BYTES - 1) + b"\n")
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            header = Header(FORMAT, sha256, saved.index.sequence, saved.pack.folder.name, length, checksum)
+            header.write(file)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(self._path)
+        beside.replace(self.path)
 
     def load(self) -> SavedState | None:
         """The saved index; None when there is no sound snapshot."""
         try:
-            with self._path.open("rb") as file:
-                facts = json.loads(file.read(_HEADER_BYTES))
-                if facts["format"] != FORMAT or facts["sha256"] != hashlib.file_digest(file, "sha256").hexdigest():
+            with self.path.open("rb") as file:
+                header = Header.read(file)
+                if header.sha256 != hashlib.file_digest(file, "sha256").hexdigest():
                     return None
-                name, length, checksum = facts["pack"]
-                pack = Pack(self._packs / Path(name).name, length)
-                if pack.state() != (length, checksum):
+                pack = Pack(self.packs / Path(header.pack).name, header.pack_bytes)
+                if pack.state() != (header.pack_bytes, header.pack_checksum):
                     return None
                 file.seek(_HEADER_BYTES)
                 with np.load(file, allow_pickle=False) as arrays:
-                    return _saved_state(dict(arrays), int(facts["sequence"]), pack)
+                    return _saved_state(dict(arrays), header.sequence, pack)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, InvalidInput):
             return None
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from learndock.serving.config import LISTEN, ServiceSettings
+from learndock.serving.config import LISTEN
+from learndock.serving.s3_settings import S3Settings
 
 
-class Settings(ServiceSettings):
+class Settings(S3Settings):
     """What the storage service can be told."""
 
     model_config = SettingsConfigDict(env_prefix="LEARNDOCK_STORAGE_", frozen=True)
@@ -25,15 +26,8 @@ class Settings(ServiceSettings):
         default="", description="Host and port of an S3 object store for packages; empty keeps them in the data folder."
     )
     s3_bucket: str = Field(default="learndock", min_length=3, description="Bucket for packages; made when missing.")
-    s3_region: str = Field(default="", description="Region of the bucket, where the object store has regions.")
-    s3_access_key: SecretStr = Field(default=SecretStr(""), description="Access key of the object store.")
-    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Secret key of the object store.")
-    s3_secure: bool = Field(default=True, description="Whether the object store is spoken to over TLS.")
     s3_public_endpoint: str = Field(
         default="", description="Host and port by which callers reach the object store, for signed addresses."
-    )
-    s3_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="Longest wait for an answer of the object store, in seconds."
     )
     backup_s3_endpoint: str = Field(
         default="", description="Host and port of another object store for backups to s3://...; empty for the same."

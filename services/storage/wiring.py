@@ -64,16 +64,7 @@ def _quotas(settings: Settings) -> Quotas:
 
 
 def _bucket(settings: Settings) -> Bucket:
-    return Bucket(
-        settings.s3_endpoint,
-        settings.s3_bucket,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        region=settings.s3_region,
-        secure=settings.s3_secure,
-        timeout_seconds=settings.s3_timeout_seconds,
-        public_endpoint=settings.s3_public_endpoint,
-    )
+    return replace(settings.bucket, public_endpoint=settings.s3_public_endpoint)
 
 
 def _backup_bucket(settings: Settings, name: str) -> Bucket:

@@ -68,6 +68,7 @@ def test_the_world_is_reached_by_those_who_need_it(manifests: list[Manifest]) ->
         expected |= {6443} if name in PUBLIC_INTERNET and "sandbox-jobs" in names else set()
         expected |= {5432} if name in DATABASE_USERS and "postgres-external" in names else set()
         expected |= {443} if name in OBJECT_STORE_USERS and "object-store-external" in names else set()
+        expected |= {443} if name == "search" and "index-copies" in names else set()
         assert ports == expected, name
 
 

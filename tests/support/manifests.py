@@ -35,6 +35,7 @@ _OPTIONS = (
     "console-replicas",
     "tracing",
     "ray-scoring",
+    "index-copies",
     "tls",
     "tls-certificates",
     "tls-gateway",

@@ -303,7 +303,7 @@ def test_a_damaged_or_missing_snapshot_is_ignored(saved: Saved, tmp_path: Path) 
         sound[:-1],
         sound[:200],
         sound[:-9] + b"\0" * 9,
-        sound.replace(b'"format": 2', b'"format": 0'),
+        sound.replace(b'"format": 3', b'"format": 0'),
     ):
         path.write_bytes(damaged)
         assert snapshot.load() is None
