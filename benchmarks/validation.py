@@ -6,7 +6,8 @@
   1,000 rows x 64 and models of several sizes (`predict_throughput_ratios`): a batch costs about the same on its way
   whatever the model, so that the ratio is a model's own. `predict_throughput_ratio` is the median of them, and
   `predict_throughput_least` that of the quickest model, which hardly takes longer than a batch on its way;
-- how a neighbour's p99 changes while hostile packages are validated (`neighbour_p99_ratio`);
+- how a neighbour's p99 changes while hostile packages are validated (`neighbour_p99_ratio`), and how it does while
+  nothing is (`neighbour_p99_ratio_of_nothing`);
 - whether all packages of ``../shared/data/learnwares`` are verified.
 """
 
@@ -24,7 +25,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from typing import Any
 import venv
@@ -38,8 +38,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 import yaml
 
+from benchmarks.neighbour import neighbour_figures
 import learndock
-from learndock.errors import LearndockError
 from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.package.build import build_package
 from learndock.rkme.fit import build_specification
@@ -47,15 +47,12 @@ from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Limits
 from learndock.sandbox.launcher import LearnwareLauncher
-from learndock.sandbox.model_process import ModelProcess
 from services.allinone import dock as allinone
-from tests.support.hostile import GREEDY
 
 ROWS, COLUMNS, CLASSES = 1000, 64, 10
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "learnwares" / "packages"
 SHIM = ROOT / "learndock" / "sandbox" / "guest" / "shim"
-NEIGHBOURS_FOES = ("fork bomb", "endless loop", "64 GiB of shared memory", "endless output", "disk filler")
 
 Figures = dict[str, Any]
 
@@ -74,7 +71,7 @@ def main() -> None:
         scratch = Path(folder)
         figures |= validation_figures(scratch, options.rounds, options.cold_rounds)
         figures |= prediction_figures(scratch, options.executor, options.seconds)
-        figures |= neighbour_figures(scratch, options.executor, options.seconds)
+        figures |= beside_hostile_packages(scratch, options.executor, options.seconds)
     figures["settings"] = {name: value for name, value in vars(options).items() if name != "json"}
     figures["processors"] = os.cpu_count()
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -196,59 +193,12 @@ def called_directly(path: Path, folder: Path) -> Callable[[Any], Any]:
     return predict
 
 
-def neighbour_figures(scratch: Path, executor: str, seconds: float) -> Figures:
+def beside_hostile_packages(scratch: Path, executor: str, seconds: float) -> Figures:
     """p99 of a neighbour's predictions alone, and while each of some hostile packages is under validation."""
-    launcher = _launcher(scratch, executor)
     inputs = np.random.default_rng(2).normal(size=(ROWS, COLUMNS))
     path = package(scratch, "neighbour", RandomForestClassifier(30, random_state=0), 3)
-    ratios: dict[str, float] = {}
-    with launcher.open(path) as neighbour:
-        for name in NEIGHBOURS_FOES:
-            alone = p99(neighbour, inputs, seconds / 2)
-            with attacking(scratch, executor, name):
-                beside = p99(neighbour, inputs, seconds)
-            alone = (alone + p99(neighbour, inputs, seconds / 2)) / 2
-            ratios[name] = beside / alone
-    return {"neighbour_p99_ratio": max(ratios.values()), "neighbour_p99_ratios": ratios}
-
-
-@contextmanager
-def attacking(scratch: Path, executor: str, name: str) -> Iterator[None]:
-    """One hostile model at work, as a validation runs it, again and again."""
-    path = GREEDY[name].build(scratch, name.replace(" ", "-"))
-    limits = Limits(memory_bytes=256 * 2**20, cpu_weight=0.1, wall_seconds=60.0)
-    launcher = LearnwareLauncher(
-        choose_executor(executor), EnvironmentCache(scratch / "environments"), scratch / "foes", limits
-    )
-    stopping = threading.Event()
-
-    def attack() -> None:
-        while not stopping.is_set():
-            try:
-                with launcher.open(path) as model:
-                    model.predict(np.zeros((5, 3)), 3.0)
-            except LearndockError:
-                continue
-
-    thread = threading.Thread(target=attack)
-    thread.start()
-    try:
-        time.sleep(1.0)  # until it is loaded
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-
-
-def p99(model: ModelProcess, inputs: Any, seconds: float) -> float:  # noqa: ANN401
-    """99th percentile of the time for one batch."""
-    times = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 20:
-        started = time.perf_counter()
-        model.predict(inputs)
-        times.append(time.perf_counter() - started)
-    return float(np.quantile(times, 0.99))
+    with _launcher(scratch, executor).open(path) as neighbour:
+        return neighbour_figures(neighbour, inputs, scratch, executor, seconds)
 
 
 def package(scratch: Path, name: str, model: Any, seed: int) -> Path:  # noqa: ANN401

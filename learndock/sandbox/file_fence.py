@@ -1,7 +1,8 @@
-"""Landlock: a program that reaches no file beyond those named. For installers, which need the network and little else.
+"""Landlock: a program that reaches no file beyond those named. For installers, which need the package index besides.
 
-Runs as a script too, ``file_fence.py '{"read": [...], "write": [...]}' command...``: fences itself in, then becomes the
-command. Needs nothing but the standard library, and no right: the kernel lets every process give up files for good.
+Runs as a script too, ``file_fence.py '{"read": [...], "write": [...], "gate": null}' command...``: fences itself in,
+then becomes the command. Needs nothing but the standard library, and no right: the kernel lets every process give up
+files for good. With a gate, the number of a descriptor, it gives up the network first (`closed_network`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 from pathlib import Path
 import resource
+import runpy
 import stat
 import struct
 import sys
@@ -37,8 +39,10 @@ def version() -> int:
     return found if found >= REFER_VERSION else 0
 
 
-def fenced(command: Sequence[str], *, read: Iterable[Path], write: Iterable[Path]) -> list[str]:
-    """The command that fences itself in and then becomes `command`; `command` itself where the kernel has no Landlock.
+def fenced(
+    command: Sequence[str], *, read: Iterable[Path], write: Iterable[Path], gate: int | None = None
+) -> list[str]:
+    """The command that fences itself in and then becomes `command`; files stay open where the kernel has no Landlock.
 
     Parameters
     ----------
@@ -48,11 +52,11 @@ def fenced(command: Sequence[str], *, read: Iterable[Path], write: Iterable[Path
         Files and folders that it may read and execute; those that do not exist are left out.
     write
         Folders and devices in which it may do anything but execute.
+    gate
+        Descriptor that it inherits, by which it hands out the way to its closed network; None to leave that open.
     """
-    if not version():
-        return list(command)
-    paths = {"read": sorted(map(str, read)), "write": sorted(map(str, write))}
-    return [sys.executable, "-I", "-S", "-B", __file__, json.dumps(paths), *command]
+    fence = {"read": sorted(map(str, read)), "write": sorted(map(str, write)), "gate": gate}
+    return [sys.executable, "-I", "-S", "-B", __file__, json.dumps(fence), *command]
 
 
 def _rights(version: int) -> int:
@@ -84,10 +88,7 @@ def _called(number: int, *arguments: object) -> int:
     return result
 
 
-def main() -> None:
-    """Give all other files up, then run the command in this one's place."""
-    paths, present = json.loads(sys.argv[1]), version()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _close_files(paths: dict[str, list[str]], present: int) -> None:
     ruleset = _ruleset(present)
     for path in paths["read"]:
         _allow(ruleset, path, READING)
@@ -96,7 +97,18 @@ def main() -> None:
     if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no new privileges")
     _called(RESTRICT_SELF, ruleset, 0)
-    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606
+
+
+def main() -> None:
+    """Give the network and all other files up, then run the command in this one's place."""
+    fence, present, variables = json.loads(sys.argv[1]), version(), dict(os.environ)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if fence["gate"] is not None:
+        closed_network = runpy.run_path(os.path.join(os.path.dirname(__file__), "closed_network.py"))
+        variables |= closed_network["enter"](fence["gate"])
+    if present:
+        _close_files(fence, present)
+    os.execve(sys.argv[2], sys.argv[2:], variables)  # noqa: S606
 
 
 if __name__ == "__main__":

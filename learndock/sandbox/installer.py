@@ -1,12 +1,12 @@
 """uv, as environments need it: resolves requirements and installs wheels; runs nothing of what it installs.
 
-It reaches the network, its own cache and the folder that it fills; beyond the system's programs it reads no file of the
-machine, so that neither a requirement nor a wheel can make it tell or change one.
+It reaches the package index, its own cache and the folder that it fills; beyond the system's programs it reads no file
+of the machine and no other host, so that neither a requirement nor a wheel can make it tell or change anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 import os
 from pathlib import Path
@@ -19,6 +19,8 @@ import time
 
 from learndock.errors import InvalidInput, Reason, Unavailable
 from learndock.sandbox.file_fence import fenced
+from learndock.sandbox.index_gate import IndexGate
+from learndock.sandbox.index_hosts import MORE_HOSTS_VARIABLE, index_hosts
 from learndock.sandbox.installer_files import readable, writable
 from learndock.sandbox.pip_settings import uv_options, uv_variables
 
@@ -108,28 +110,20 @@ class Installer:
         variables = {**os.environ, **uv_variables(os.environ)}
         program = _program()
         command = [program, "pip", arguments[0], *_COMMON, *uv_options(variables), *arguments[1:]]
-        with subprocess.Popen(  # noqa: S603
-            fenced(
-                command,
-                read=readable(variables, program),
-                write=[*writable(variables), *map(Path, own)],
-            ),
-            cwd=own[0],
-            env={
-                **{name: value for name, value in variables.items() if _KNOWN.fullmatch(name)},
-                "TMPDIR": str(own[0]),
-            },
-            umask=0o022,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                return _followed(process, alive)
-            except BaseException:
-                process.kill()
-                raise
+        with IndexGate(index_hosts(variables)) as gate:
+            outcome = _run_fenced(
+                fenced(
+                    command,
+                    read=readable(variables, program),
+                    write=[*writable(variables), *map(Path, own)],
+                    gate=gate.outside,
+                ),
+                {**{name: value for name, value in variables.items() if _KNOWN.fullmatch(name)}, "TMPDIR": str(own[0])},
+                Path(own[0]),
+                gate,
+                alive,
+            )
+        return _explained(outcome, gate)
 
     @contextmanager
     def _files(self, *contents: Sequence[str]) -> Iterator[list[str]]:
@@ -140,6 +134,38 @@ class Installer:
             for path, lines in zip(files, contents, strict=True):
                 Path(path).write_text("\n".join(lines) + "\n")
             yield [folder, *files]
+
+
+def _run_fenced(
+    command: Sequence[str], variables: Mapping[str, str], folder: Path, gate: IndexGate, alive: Alive
+) -> subprocess.CompletedProcess[str]:
+    with subprocess.Popen(  # noqa: S603
+        command,
+        cwd=folder,
+        env=variables,
+        umask=0o022,
+        pass_fds=(gate.outside,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        gate.started()
+        try:
+            return _followed(process, alive)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _explained(outcome: subprocess.CompletedProcess[str], gate: IndexGate) -> subprocess.CompletedProcess[str]:
+    """The outcome, and who was asked for in vain."""
+    if outcome.returncode != 0 and gate.refused:
+        hosts = " ".join(sorted(gate.refused))
+        outcome.stderr += (
+            f"\nNot a host of the package index: {hosts}; the operator may name it in {MORE_HOSTS_VARIABLE}."
+        )
+    return outcome
 
 
 def _followed(process: subprocess.Popen[str], alive: Alive) -> subprocess.CompletedProcess[str]:

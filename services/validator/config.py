@@ -14,7 +14,7 @@ from learndock.serving.config import LISTEN
 from learndock.serving.sandbox_settings import SandboxSettings
 
 # Whoever waits for a prediction on the same machine goes first.
-_BACKGROUND_WEIGHT = 0.1
+BACKGROUND_WEIGHT = 0.1
 
 
 class Settings(SandboxSettings):
@@ -76,7 +76,7 @@ class Settings(SandboxSettings):
             memory_bytes=self.memory_mib * MIB,
             wall_seconds=self.sandbox_seconds,
             cpus=self.cpus,
-            cpu_weight=_BACKGROUND_WEIGHT,
+            cpu_weight=BACKGROUND_WEIGHT,
             cpu_seconds=self.cpu_seconds,
             pids=self.pids,
             tmp_bytes=self.tmp_mib * MIB,

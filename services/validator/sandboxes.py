@@ -6,7 +6,7 @@ import logging
 import threading
 
 from learndock.errors import LearndockError
-from learndock.sandbox import file_fence
+from learndock.sandbox import file_fence, index_gate
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Executor
@@ -51,6 +51,8 @@ class Sandboxes:
         settings = self._settings
         if not file_fence.version():
             _log.warning("installer_not_fenced")
+        if not index_gate.available():
+            _log.warning("installer_network_open")
         return LearnwareLauncher(
             executor,
             EnvironmentCache(
