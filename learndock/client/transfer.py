@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 import hashlib
 import itertools
 from pathlib import Path
@@ -16,6 +16,9 @@ from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all."""
+
+Way = Callable[[StorageServiceStub, LearnwareVersion, int], Iterator[bytes]]
+"""Gives a package's bytes from an offset on, or as many as it can."""
 
 CHUNK_BYTES = 2**20
 _STREAM_SECONDS = 3600.0
@@ -126,9 +129,10 @@ def download(
     """
     target = path / f"{version.learnware_id}-v{version.version}.zip" if path.is_dir() else path
     part = target.with_name(f".{target.name}.{version.sha256[:12]}.part")
+    ways: list[Way] = [_from_dock]
     if version.size_bytes >= direct.MIN_BYTES and not through_dock:
-        direct.fetch_directly(stub, version, part, progress)
-    if _fetch(stub, version, part, progress) != version.sha256:
+        ways.insert(0, direct.pieces)
+    if _fetch(stub, version, part, progress, ways) != version.sha256:
         part.unlink()
         raise DataLoss(
             Reason.HASH_MISMATCH,
@@ -139,9 +143,10 @@ def download(
     return target
 
 
-def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress) -> str:
+def _fetch(
+    stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress, ways: Sequence[Way]
+) -> str:
     """Digest of the whole file, found while it comes."""
-    patience = Patience()
     digest = hashlib.sha256()
     with part.open("a+b") as file:
         if file.tell() > version.size_bytes:
@@ -149,18 +154,28 @@ def _fetch(stub: StorageServiceStub, version: LearnwareVersion, part: Path, prog
         file.seek(0)
         while data := file.read(CHUNK_BYTES):
             digest.update(data)
-        while (offset := file.tell()) < version.size_bytes:
-            request = pb.DownloadPackageRequest(
-                learnware_id=version.learnware_id, version=version.version, offset=offset
-            )
-            try:
-                for piece in stub.DownloadPackage(request, timeout=_STREAM_SECONDS):
-                    digest.update(piece.data)
-                    file.write(piece.data)
+        for way in ways:
+            if file.tell() < version.size_bytes:
+                for data in way(stub, version, file.tell()):
+                    digest.update(data)
+                    file.write(data)
                     progress(file.tell(), version.size_bytes)
-            except BREAKS as error:
-                patience.bear(error, offset)
     return digest.hexdigest()
+
+
+def _from_dock(stub: StorageServiceStub, version: LearnwareVersion, offset: int) -> Iterator[bytes]:
+    """The rest of a package, however often its stream breaks."""
+    patience = Patience()
+    while offset < version.size_bytes:
+        begun = offset
+        request = pb.DownloadPackageRequest(learnware_id=version.learnware_id, version=version.version, offset=offset)
+        try:
+            for piece in stub.DownloadPackage(request, timeout=_STREAM_SECONDS):
+                data = piece.data  # each look at the field makes a copy
+                offset += len(data)
+                yield data
+        except BREAKS as error:
+            patience.bear(error, begun)
 
 
 def send_chunks(path: Path) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from learndock.errors import LearndockError
 from services.storage.blobs import BlobStore
 
 MIN_BYTES = 32 * 2**20
-_AT_ONCE = 4  # each holds some parts of 16 MiB
+_AT_ONCE = 4  # each holds some parts of 8 MiB
 
 _log = logging.getLogger("learndock.storage")
 

@@ -25,7 +25,7 @@ from services.storage.blobs import (
 
 _QUARANTINE = "quarantine/"
 _USUAL_REGION = "us-east-1"
-_PART_BYTES = 16 * 2**20
+_PART_BYTES = 8 * 2**20
 
 
 class S3Blobs:
