@@ -34,7 +34,7 @@ from services.search.search import Answer, Question, search
 
 _BUILT, _ROWS, _BESIDE_REFERENCE = 150, 2000, 3000
 _FOUR_PARTS = 10
-_SEARCHES = 6
+_SEARCHES = 12
 _REFERENCE_SECONDS = 1800
 _USER = Principal("user", "user", Role.USER)
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.simplex import simplex_weights
-
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
@@ -132,8 +130,8 @@ def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
     return np.asarray(order[weights[order] > 0])
 
 
-def best_sets(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64]]:
-    """Of each size from 1 to `count`, the best set of candidates that was found, as long as larger ones are any use.
+def best_mixtures(gram: Matrix, target: Vector, target_norm: float, count: int) -> list[MixtureWeights]:
+    """Of each size from 1 to `count`, the best mixture that was found, as long as larger ones are any use.
 
     All pairs are compared; of each size the best few sets are extended by the candidates that promise most. A set whose
     best mixture gives somebody less than `MIN_WEIGHT` is none.
@@ -144,10 +142,13 @@ def best_sets(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64
         G, [C, C].
     target
         c, [C].
+    target_norm
+        |mu_q|^2.
     count
         Most members.
     """
-    found = [np.array([np.argmin(np.diag(gram) - 2.0 * target)])]
+    single = np.array([np.argmin(np.diag(gram) - 2.0 * target)])
+    found = [_mixture(gram, target, target_norm, single, np.ones(1))]
     sets = _best_pairs(gram, target) if min(count, len(target)) > 1 else np.zeros((0, 2), dtype=np.int64)
     while len(sets):
         weights, values = _solved(gram, target, sets)
@@ -155,7 +156,7 @@ def best_sets(gram: Matrix, target: Vector, count: int) -> list[NDArray[np.int64
         order = order[np.isfinite(values[order])]
         if not len(order):
             break
-        found.append(sets[order[0]])
+        found.append(_mixture(gram, target, target_norm, sets[order[0]], weights[order[0]]))
         if len(found) == min(count, len(target)):
             break
         sets = _extended(gram, target, sets[order], weights[order])
@@ -193,10 +194,12 @@ def _solved(gram: Matrix, target: Vector, sets: NDArray[np.int64]) -> tuple[Matr
     return weights, np.where(weights.min(axis=1) >= MIN_WEIGHT, values, np.inf)
 
 
-def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_members: int) -> MixtureWeights:
+def sparse_mixture(
+    gram: Matrix, target: Vector, target_norm: float, *, max_members: int, parsimony: float = PARSIMONY
+) -> MixtureWeights:
     """A convex mixture of few candidates that is nearly as near as the best of so many.
 
-    The fewest members are taken whose MMD2 is at most `PARSIMONY` times the best found: fewer are easier to tell apart
+    The fewest members are taken whose MMD2 is at most `parsimony` times the best found: fewer are easier to tell apart
     in reuse.
 
     Parameters
@@ -209,19 +212,22 @@ def sparse_mixture(gram: Matrix, target: Vector, target_norm: float, *, max_memb
         |mu_q|^2.
     max_members
         Most members, at least 1.
+    parsimony
+        What fewer members may cost, at least 1.
     """
-    found = [_weighted(gram, target, target_norm, members) for members in best_sets(gram, target, max_members)]
-    found = [mixture for mixture in found if mixture.weights[-1] >= MIN_WEIGHT]
+    found = best_mixtures(gram, target, target_norm, max_members)
     best = min(mixture.mmd2 for mixture in found)
-    return next(mixture for mixture in found if mixture.mmd2 <= PARSIMONY * best)
+    return next(mixture for mixture in found if mixture.mmd2 <= parsimony * best)
 
 
-def _weighted(gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64]) -> MixtureWeights:
-    """The best mixture of given members."""
-    weights = simplex_weights(gram[np.ix_(members, members)], target[members])
+def _mixture(
+    gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64], weights: Vector
+) -> MixtureWeights:
+    """A mixture of given members with their best weights."""
     order = np.argsort(-weights, kind="stable")
     members, weights = members[order], weights[order]
-    spread = np.zeros(len(target))
-    spread[members] = weights
-    value = float(spread @ gram @ spread - 2.0 * target @ spread + target_norm)
-    return MixtureWeights(members, weights, max(0.0, value), duality_gap(gram, target, spread))
+    reached = weights @ gram[members]
+    value = float(reached[members] @ weights - 2.0 * target[members] @ weights + target_norm)
+    gradient = 2.0 * (reached - target)
+    gap = float(max(0.0, gradient[members] @ weights - gradient.min()))
+    return MixtureWeights(members, weights, max(0.0, value), gap)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.search.catalogue import Bitmap, Shelf
+from services.search.cells import LEAST, Cells
 from services.search.embedding import lower_bounds
 from services.search.entry import Placed
 
@@ -19,8 +20,6 @@ _FIRST = 256
 _GROWTH = 4
 # Numbers of a vector that FAISS searches: the first principal coordinates and the left-over.
 SHORT = 64
-# Learnwares whose best is looked at first when few of many are wanted.
-_GROUP = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +58,8 @@ class Bank:
         bounds, and take a quarter of the time.
     vectors
         FAISS index over `short`, which it shares.
+    cells
+        The vectors e in cells, for looks along a direction; None where they are few or nobody looks that way.
     """
 
     shelf: Shelf
@@ -66,10 +67,11 @@ class Bank:
     rows: NDArray[np.float32]
     short: NDArray[np.float32]
     vectors: faiss.IndexFlatL2
+    cells: Cells | None
 
     @classmethod
-    def of(cls, learnwares: Sequence[Placed], width: int) -> Bank:
-        """Bank of learnwares whose embeddings have `width` numbers."""
+    def of(cls, learnwares: Sequence[Placed], width: int, *, in_cells: bool = False) -> Bank:
+        """Bank of learnwares whose embeddings have `width` numbers; `in_cells` if mixtures are made of it for long."""
         rows = np.zeros((len(learnwares), width), dtype=np.float32)
         for position, placed in enumerate(learnwares):
             rows[position] = placed.row
@@ -83,6 +85,7 @@ class Bank:
             rows=rows,
             short=faiss.rev_swig_ptr(vectors.get_xb(), vectors.ntotal * vectors.d).reshape(-1, vectors.d),
             vectors=vectors,
+            cells=Cells.of(np.ascontiguousarray(rows[:, :-1])) if in_cells and len(rows) >= LEAST else None,
         )
 
     def __len__(self) -> int:
@@ -96,12 +99,27 @@ class Bank:
         else:
             yield from self._nearest_by_index(query, admitted, count)
 
-    def along(self, direction: NDArray[np.float64], admitted: Bitmap, count: int) -> list[tuple[float, Placed]]:
-        """The `count` admitted whose first coordinates of e reach farthest along a direction [D], each with how far."""
-        reach = self.short @ _shortened(np.append(direction, 0.0).astype(np.float32)[None, :])[0]
-        reach[~admitted] = -np.inf
-        found = _largest(reach, min(count, int(np.count_nonzero(admitted))))
-        return [(float(reach[position]), self.learnwares[position]) for position in found]
+    def along(self, directions: NDArray[np.float64], admitted: Bitmap, count: int) -> list[Placed]:
+        """Those of the admitted that reach farthest along each direction [m, D], nearly: `count` for each."""
+        admitted_count = int(np.count_nonzero(admitted))
+        if admitted_count == 0:
+            return []
+        sought, wanted = directions.astype(np.float32), min(count, admitted_count)
+        if admitted_count >= LEAST and self.cells is not None:
+            selected = admitted if admitted_count < len(self) else None
+            positions = self.cells.along(sought, selected, admitted_count, wanted)
+        else:
+            among = np.flatnonzero(admitted)
+            positions = among[np.unique(np.argpartition(-self._reach(sought, among), wanted - 1)[:, :wanted])]
+        return [self.learnwares[position] for position in positions.tolist()]
+
+    def _reach(self, directions: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """How far learnwares reach along directions, by the first coordinates where they are many, float32 [m, n]."""
+        everybody = len(positions) == len(self)
+        if len(positions) < LEAST:
+            return np.asarray(directions @ (self.rows if everybody else self.rows[positions])[:, :-1].T)
+        first = self.short.shape[1] - 1
+        return np.asarray(directions[:, :first] @ (self.short if everybody else self.short[positions])[:, :-1].T)
 
     def _bounded(self, positions: NDArray[np.int64], query: NDArray[np.float64], horizon: float) -> Reach:
         bounds = lower_bounds(self.rows[positions], query)
@@ -133,19 +151,3 @@ def _selecting(admitted: Bitmap) -> faiss.SearchParameters:
     bits = np.packbits(admitted, bitorder="little")
     # FAISS patches its constructors at import, which its stubs do not tell.
     return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg,arg-type]
-
-
-def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Positions of the `count` largest values, in no order.
-
-    They lie in the `count` groups whose largest values are largest, so only those need be looked through.
-    """
-    if count == 0:
-        return np.zeros(0, dtype=np.int64)
-    positions = np.arange(len(values))
-    if len(values) > 4 * count * _GROUP:
-        tops = np.maximum.reduceat(values, np.arange(0, len(values), _GROUP))
-        groups = np.argpartition(-tops, count - 1)[:count]
-        positions = (groups[:, None] * _GROUP + np.arange(_GROUP)).ravel()
-        positions = positions[positions < len(values)]
-    return positions[np.argpartition(-values[positions], count - 1)[:count]]

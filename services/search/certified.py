@@ -111,14 +111,12 @@ class Candidates:
             *(small[position] for position in np.flatnonzero(self.in_small)),
         ]
 
-    def along(self, direction: NDArray[np.float64], count: int) -> list[Placed]:
-        """The `count` admitted learnwares whose embeddings reach farthest along a direction [D], ties by id."""
-        found = [
-            *self.island.large.along(direction, self.in_large, count),
-            *self.island.small.along(direction, self.in_small, count),
+    def along(self, directions: NDArray[np.float64], count: int) -> list[Placed]:
+        """Admitted learnwares whose embeddings reach farthest along directions [m, D], nearly: `count` of each bank."""
+        return [
+            *self.island.large.along(directions, self.in_large, count),
+            *self.island.small.along(directions, self.in_small, count),
         ]
-        found.sort(key=lambda pair: (-pair[0], pair[1].entry.learnware_id))
-        return [placed for _, placed in found[:count]]
 
     def by_bound(self, task: Task) -> Iterator[tuple[float, Placed]]:
         """All admitted learnwares in the order of their lower bounds, each with its bound."""

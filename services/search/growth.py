@@ -56,7 +56,7 @@ def merged(
         key=key,
         profile=fitted,
         background=ordinary,
-        large=Bank.of(learnwares, fitted.width),
+        large=Bank.of(learnwares, fitted.width, in_cells=True),
         alive=np.ones(len(learnwares), dtype=bool),
         small=Bank.of((), fitted.width),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import best_sets, heaviest, nearest_mixture, sparse_mixture
+from learndock.rkme.mixture import MixtureWeights, best_mixtures, heaviest, nearest_mixture, sparse_mixture
 from services.search import scoring
 from services.search.certified import Candidates
 from services.search.entry import Placed
@@ -21,12 +21,19 @@ LEAST_SHARE = 1 / 3
 LEAST_GAIN = 0.005
 # What an owner says of a specification's own error counts up to this much, so that no claim can forbid mixtures.
 _MAX_CLAIMED_ERROR = 0.01
-# The nearest by themselves, and those that are added in each round for what mixtures so far lack.
+# The nearest by themselves, and those that are added at a time for what mixtures so far lack.
 _NEAREST = 16
-_ADDED = 32
+_ADDED = 8
 _ROUNDS = 2
+# How often members are exchanged at most, for which the distance must fall to this share.
+_EXCHANGES = 4
+_WORTH = 0.98
+# Of the best mixture of all, so many are tried for the one of few.
+_HEAVIEST = 12
+# Members are a matter of exact distances, later.
+_NO_PARSIMONY = 1.0
 # Candidates beside the members wanted that are compared exactly; their Gram matrix takes the square of so many scores.
-_SPARE = 2
+_SPARE = 1
 # Duality gap of mixtures of embeddings: what they tell is looked at exactly later.
 _TOLERANCE = 1e-4
 
@@ -80,10 +87,11 @@ def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, 
     best = scored[0]
     if max_members < 2 or candidates.count < 2 or not _helps(0.0, task, best):
         return None
-    pool = _pool(candidates.alike(best.placed), task, scored)
+    alike = candidates.alike(best.placed)
+    pool = _pool(alike, task, scored)
     if not _helps(max(0.0, pool.lacking - _TOLERANCE), task, best):
         return None
-    blend = _blend(pool.promising(task, max_members), task, best, max_members)
+    blend = _blend(_promising(alike, pool, max_members), task, best, max_members)
     return blend if len(blend.members) > 1 and _helps(blend.mmd2, task, best) else None
 
 
@@ -93,6 +101,8 @@ class _Pool:
 
     Attributes
     ----------
+    task
+        The task.
     learnwares
         The learnwares.
     e
@@ -103,17 +113,34 @@ class _Pool:
         What it lacks of the task, float64 [D].
     """
 
+    task: Task
     learnwares: tuple[Placed, ...]
     e: NDArray[np.float64]
     weights: NDArray[np.float64]
     direction: NDArray[np.float64]
 
     @classmethod
-    def of(cls, learnwares: Sequence[Placed], task: Task, start: Sequence[int] = ()) -> _Pool:
-        e = np.stack([placed.row[:-1] for placed in learnwares]).astype(np.float64)
-        q = task.row[:-1]
-        weights = nearest_mixture(e @ e.T, e @ q, start=start, tolerance=_TOLERANCE)
-        return cls(tuple(learnwares), e, weights, q - weights @ e)
+    def of(cls, task: Task, learnwares: Sequence[Placed]) -> _Pool:
+        return cls(task, (), np.empty((0, len(task.row) - 1)), np.empty(0), task.row[:-1]).remixed(learnwares)
+
+    def remixed(self, others: Sequence[Placed]) -> _Pool:
+        """The pool with others in it, and the best mixture of all."""
+        wider = self.with_more(others)
+        e, start = wider.e, np.flatnonzero(self.weights).tolist()
+        weights = nearest_mixture(e @ e.T, e @ self.task.row[:-1], start=start, tolerance=_TOLERANCE)
+        return replace(wider, weights=weights, direction=self.task.row[:-1] - weights @ e)
+
+    def with_more(self, others: Sequence[Placed]) -> _Pool:
+        """The pool with others in it, which weigh nothing in its mixture."""
+        e = np.concatenate([self.e, [placed.row[:-1] for placed in others]])
+        weights = np.concatenate([self.weights, np.zeros(len(others))])
+        return replace(self, learnwares=(*self.learnwares, *others), e=e, weights=weights)
+
+    def unknown(self, found: Sequence[Placed]) -> list[Placed]:
+        """Those that are not in the pool, each once."""
+        known = {placed.entry.learnware_id for placed in self.learnwares}
+        fresh = {one.entry.learnware_id: one for one in found if one.entry.learnware_id not in known}
+        return list(fresh.values())
 
     @property
     def lacking(self) -> float:
@@ -123,30 +150,61 @@ class _Pool:
         """
         return float(self.direction @ self.direction)
 
-    def promising(self, task: Task, max_members: int) -> list[Placed]:
-        """A few learnwares of which, by their embeddings, a good mixture can be made."""
-        gram, target = self.e @ self.e.T, self.e @ task.row[:-1]
+    def gap(self, others: Sequence[Placed]) -> float:
+        """How much nearer than this mixture one with some of these others can be at most."""
+        reach = np.stack([placed.row[:-1] for placed in others]) @ self.direction
+        return float(2.0 * (reach.max() - self.weights @ self.e @ self.direction))
+
+    def sparse(self, kept: Sequence[int], max_members: int) -> MixtureWeights:
+        """The best mixture by embeddings of few of those that are kept; its members are indices into the pool."""
+        e, q = self.e[kept], self.task.row[:-1]
+        found = sparse_mixture(e @ e.T, e @ q, float(q @ q), max_members=max_members, parsimony=_NO_PARSIMONY)
+        return replace(found, members=np.asarray(kept)[found.members])
+
+    def lacking_without_each(self, mixture: MixtureWeights) -> NDArray[np.float64]:
+        """What a mixture of m lacks of the task when one of its members is left out, float64 [m, D]."""
+        parts = mixture.weights[:, None] * self.e[mixture.members]
+        return np.asarray(self.task.row[:-1] - parts.sum(axis=0) + parts)
+
+    def broad(self, max_members: int) -> list[int]:
+        """Members of a mixture that would be good if what the landmarks leave over of learnwares were unrelated."""
+        gram = self.e @ self.e.T
         gram[np.diag_indices_from(gram)] = [placed.norm for placed in self.learnwares]
-        start = np.flatnonzero(self.weights).tolist()
-        optimum = nearest_mixture(gram, target, start=start, tolerance=_TOLERANCE)
-        sets = best_sets(gram, target, max_members)
-        ordered = np.concatenate([*reversed(sets), heaviest(optimum, max_members + _SPARE)])
-        kept = list(dict.fromkeys(ordered.tolist()))[: max_members + _SPARE]
-        return [self.learnwares[position] for position in sorted(kept)]
+        return [*best_mixtures(gram, self.e @ self.task.row[:-1], self.task.norm, max_members)[-1].members.tolist()]
 
 
 def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> _Pool:
     """The nearest first, then in rounds those that add what mixtures of the former lack."""
     nearest = [one.placed for one in scored[:_NEAREST]]
-    pool = _Pool.of([one for one in nearest if one.entry.answer == nearest[0].entry.answer], task)
+    pool = _Pool.of(task, [one for one in nearest if one.entry.answer == nearest[0].entry.answer])
     for _ in range(_ROUNDS):
-        known = {placed.entry.learnware_id for placed in pool.learnwares}
-        found = candidates.along(pool.direction, _ADDED)
-        fresh = [one for one in found if one.entry.learnware_id not in known]
+        fresh = pool.unknown(candidates.along(pool.direction[None, :], _ADDED))
+        if not fresh or pool.gap(fresh) < _TOLERANCE:
+            break
+        pool = pool.remixed(fresh)
+    return pool
+
+
+def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Placed]:
+    """A few learnwares of which, by their embeddings, a good mixture can be made.
+
+    The best few of the pool, each exchanged for what the others lack while that helps. Embeddings alone decide: what
+    the landmarks leave over of the right members is what they leave over of the task.
+    """
+    found = pool.sparse(range(len(pool.learnwares)), max_members)
+    heavy = heaviest(pool.weights, _HEAVIEST).tolist()
+    for _ in range(_EXCHANGES):
+        fresh = pool.unknown(candidates.along(pool.lacking_without_each(found), _ADDED))
         if not fresh:
             break
-        pool = _Pool.of([*pool.learnwares, *fresh], task, np.flatnonzero(pool.weights).tolist())
-    return pool
+        tried = range(len(pool.learnwares), len(pool.learnwares) + len(fresh))
+        pool = pool.with_more(fresh)
+        better = pool.sparse(list(dict.fromkeys([*found.members.tolist(), *tried, *heavy])), max_members)
+        if better.mmd2 > _WORTH * found.mmd2:
+            break
+        found = better
+    chosen = dict.fromkeys([*found.members.tolist(), *pool.broad(max_members)])
+    return [pool.learnwares[index] for index in list(chosen)[: max_members + _SPARE]]
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:

@@ -13,7 +13,7 @@ import pytest
 from learndock.rkme.mixture import (
     MIN_WEIGHT,
     PARSIMONY,
-    best_sets,
+    best_mixtures,
     duality_gap,
     heaviest,
     nearest_mixture,
@@ -137,7 +137,7 @@ def test_the_best_pair_is_found_among_all() -> None:
         )
 
     best = min(combinations(range(12), 2), key=value)
-    assert set(best_sets(gram, target, 2)[1]) == set(best)
+    assert set(best_mixtures(gram, target, 1.0, 2)[1].members) == set(best)
 
 
 def test_heaviest_leaves_out_what_weighs_nothing() -> None:

@@ -14,7 +14,7 @@ import pytest
 from learndock.rkme.mixture import MIN_WEIGHT
 from learndock.rkme.simplex import simplex_weights
 from learndock.rkme.specification import Fidelity, Specification
-from services.search import scoring
+from services.search import bank, scoring
 from services.search.engines.local import LocalEngine
 from services.search.index import DockIndex
 from services.search.live import Change
@@ -58,7 +58,9 @@ def members(answer: Answer) -> set[int]:
     return {int(member.placed.entry.learnware_id) for member in answer.blend.members}
 
 
-def test_the_parts_of_a_task_are_found_among_many(tmp_path: Path) -> None:
+@pytest.mark.parametrize("least", [1, 10**9], ids=["in cells", "one by one"])
+def test_the_parts_of_a_task_are_found_among_many(tmp_path: Path, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank, "LEAST", least)
     generator = np.random.default_rng(0)
     places = generator.normal(scale=4.0, size=(300, 5))
     owners = [around(place, generator) for place in places]
@@ -71,6 +73,21 @@ def test_the_parts_of_a_task_are_found_among_many(tmp_path: Path) -> None:
     assert answer.blend.mmd2 < 1e-4
     assert answer.advice == "USE_MIXTURE"
     assert answer.blend_percentile >= answer.singles[0].percentile
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_part_or_a_near_relative_is_found(tmp_path: Path, seed: int) -> None:
+    """Each part has many near relatives; what the landmarks leave over of all of them is much the same."""
+    generator = np.random.default_rng(seed)
+    form = around(np.zeros(12), generator, atoms=30, spread=1.0)
+    places = np.repeat(generator.normal(scale=1.5, size=(60, 12)), 20, axis=0)
+    places += generator.normal(scale=0.15, size=places.shape)
+    owners = [Specification(form.atoms + place, form.weights) for place in places]
+    parts = (1 + generator.choice(len(owners), 4, replace=False)).tolist()
+    answer = ask(filled_index(tmp_path, owners).current, together([owners[part - 1] for part in parts], [0.25] * 4))
+    assert answer.blend is not None
+    assert answer.blend.mmd2 < 0.01 * answer.singles[0].mmd2
+    assert {(part - 1) // 20 for part in parts} <= {(member - 1) // 20 for member in members(answer)}
 
 
 @pytest.mark.parametrize("seed", range(10))
