@@ -6,14 +6,12 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-import platformdirs
-
+from learndock.client.at_home import AtHome
 from learndock.client.values import CheckResult, CheckVerdict, PackageCheck, ValidationReport, ValidationState
 from learndock.examination.examination import Examination
 from learndock.examination.report import Report
 from learndock.learnware import SemanticSpecification
 from learndock.sandbox.choice import choose_executor
-from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Executor, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 
@@ -62,8 +60,8 @@ class _Here:
         return self._executor.name
 
     def launcher(self) -> LearnwareLauncher:
-        cache = platformdirs.user_cache_path("learndock")
-        return LearnwareLauncher(self._executor, EnvironmentCache(cache / "environments"), cache / "running", Limits())
+        home = AtHome.of_user()
+        return LearnwareLauncher(self._executor, home.environments, home.running, Limits())
 
 
 def _report(report: Report) -> ValidationReport:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-import platformdirs
 
 from learndock.client import transfer
+from learndock.client.at_home import AtHome
 from learndock.client.catalogue import Catalogue
 from learndock.client.result import Plan
 from learndock.client.values import Member
 from learndock.errors import LearndockError, NotFound
-from learndock.learnware import FeatureSpace
+from learndock.learnware import FeatureSpace, LearnwareVersion
 from learndock.reuse import member as reuse_member
 from learndock.reuse.explanation import explain
 from learndock.reuse.labelled import LabelledReuser
@@ -29,7 +30,6 @@ from learndock.reuse.saving import Describing, save
 from learndock.reuse.strategy import make_reuser
 from learndock.rkme.specification import Specification
 from learndock.sandbox.choice import choose_executor
-from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.sandbox.model_process import ModelProcess
@@ -46,24 +46,15 @@ class LocalReuser:
     ----------
     estimator
         The strategy over the running members.
-    processes
-        Sandboxes of the members.
-    packages
-        Their zip files.
+    started
+        The members at work.
     faults
         Members that could not be started.
     """
 
-    def __init__(
-        self,
-        estimator: Reuser,
-        processes: Sequence[ModelProcess],
-        packages: Sequence[Path],
-        faults: Sequence[Fault],
-    ) -> None:
+    def __init__(self, estimator: Reuser, started: Sequence[StartedMember], faults: Sequence[Fault]) -> None:
         self._estimator = estimator
-        self._processes = processes
-        self._packages = packages
+        self._started = started
         self._faults = tuple(faults)
 
     @classmethod
@@ -87,7 +78,7 @@ class LocalReuser:
             None could be started (NO_MEMBER_LEFT).
         """
         starter = _Starter(catalogue, timeout, plan.task_input)
-        started: list[_Started] = []
+        started: list[StartedMember] = []
         faults: list[Fault] = []
         try:
             with ThreadPoolExecutor(_STARTED_AT_A_TIME) as pool:
@@ -107,9 +98,9 @@ class LocalReuser:
                 timeout=timeout,
             )
         except BaseException:
-            _close(one.process for one in started)
+            _close(started)
             raise
-        return cls(estimator, [one.process for one in started], [one.package for one in started], faults)
+        return cls(estimator, started, faults)
 
     @property
     def learnware_ids(self) -> tuple[str, ...]:
@@ -156,11 +147,11 @@ class LocalReuser:
         InvalidInput
             The members cannot run in one sandbox (UNSUPPORTED_DEPENDENCY), or have no specification.
         """
-        save(path, self._estimator, self._packages, Describing(name, description))
+        save(path, self._estimator, [one.package for one in self._started], Describing(name, description))
 
     def close(self) -> None:
         """End the sandboxes."""
-        _close(self._processes)
+        _close(self._started)
 
     def __enter__(self) -> LocalReuser:
         return self
@@ -175,39 +166,55 @@ class LocalReuser:
 
 
 @dataclass(frozen=True, eq=False)
-class _Started:
-    """A member at work, with its sandbox and its zip file."""
+class StartedMember:
+    """A member at work.
+
+    Attributes
+    ----------
+    member
+        What predicts.
+    package
+        Its zip file, which stays where it is until the member is closed.
+    ending
+        What is to be done when it is closed.
+    """
 
     member: reuse_member.Member
-    process: ModelProcess
     package: Path
+    ending: ExitStack
+
+    def close(self) -> None:
+        """End the sandbox, and let the package go if there is no room for it."""
+        self.ending.close()
 
 
 class _Starter:
     """Starts members from packages that are kept in the user's cache."""
 
     def __init__(self, catalogue: Catalogue, timeout: float, task_input: FeatureSpace | None) -> None:
-        cache = platformdirs.user_cache_path("learndock")
+        home = AtHome.of_user()
         self._catalogue = catalogue
         self._task_input = task_input
-        self._packages = cache / "packages"
-        self._packages.mkdir(parents=True, exist_ok=True)
+        self._packages = home.packages
         self._launcher = LearnwareLauncher(
             choose_executor(),
-            EnvironmentCache(cache / "environments"),
-            cache / "running",
+            home.environments,
+            home.running,
             Limits(wall_seconds=_LIFE_SECONDS),
             load_timeout=timeout,
         )
 
-    def start(self, member: Member) -> _Started:
+    def start(self, member: Member) -> StartedMember:
         semantic = self._catalogue.get(member.learnware_id).semantic_specification
         specification = self._specification(member)
-        package = self._package(member)
-        process = self._launcher.open(package)
-        model = SandboxedModel(process)
-        running = reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id)
-        return _Started(self._in_task_columns(running, member), process, package)
+        version = self._catalogue.version(member.learnware_id, member.version)
+        with ExitStack() as ending:
+            package = ending.enter_context(self._packages.held(version.sha256, lambda path: self._fetch(version, path)))
+            process = self._launcher.open(package)
+            ending.callback(process.close)
+            model = SandboxedModel(process)
+            running = reuse_member.Member(model, specification, semantic, member.weight, member.learnware_id)
+            return StartedMember(self._in_task_columns(running, member), package, ending.pop_all())
 
     def _in_task_columns(self, made: reuse_member.Member, member: Member) -> reuse_member.Member:
         """A member of another feature space as one that takes the task's rows."""
@@ -216,12 +223,8 @@ class _Starter:
         assignment = Assignment(member.columns, self._task_input.dimension, made.semantic.input.dimension)
         return mapped(made, assignment, self._task_input)
 
-    def _package(self, member: Member) -> Path:
-        version = self._catalogue.version(member.learnware_id, member.version)
-        path = self._packages / f"{version.sha256}.zip"
-        if path.exists() and transfer.file_sha256(path) == version.sha256:
-            return path
-        return self._catalogue.download(member.learnware_id, path, version=version.version, progress=transfer.silent)
+    def _fetch(self, version: LearnwareVersion, path: Path) -> None:
+        self._catalogue.download(version.learnware_id, path, version=version.version, progress=transfer.silent)
 
     def _specification(self, member: Member) -> Specification | None:
         try:
@@ -241,6 +244,6 @@ class SandboxedModel(reuse_member.Predictor):
         return np.asarray(self._process.predict(X if isinstance(X, np.ndarray) else list(X)))
 
 
-def _close(processes: Iterable[ModelProcess]) -> None:
-    for process in processes:
-        process.close()
+def _close(members: Iterable[StartedMember]) -> None:
+    for member in members:
+        member.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-import fcntl
 import hashlib
 from pathlib import Path
 import platform
@@ -109,7 +108,7 @@ class EnvironmentCache:
         digest = _digest(*lock, PYTHON_TAG, platform.machine(), sys.platform)
         path = self._root / digest
         if not path.exists():
-            with self._locked(digest):
+            with self._shelf.alone(digest):
                 if not path.exists():
                     self._install(lock, path, lambda: report(f"installing {len(lock)} packages"))
                     self._shelf.add(digest)
@@ -151,14 +150,6 @@ class EnvironmentCache:
             draft.rename(path)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-
-    @contextmanager
-    def _locked(self, digest: str) -> Iterator[None]:
-        folder = self._root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / digest).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def _digest(*parts: str) -> str:

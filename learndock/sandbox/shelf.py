@@ -1,4 +1,4 @@
-"""How much room environments take: those not used for longest make room, those in use never."""
+"""How much room environments and packages take: those not used for longest make room, those in use never."""
 
 from __future__ import annotations
 
@@ -45,11 +45,24 @@ class Shelf:
 
     @contextmanager
     def in_use(self, digest: str) -> Iterator[int]:
-        """Keep it until the block ends, and longer where a process took over the lock's descriptor."""
+        """Keep it, whether it is there yet or not, until the block ends.
+
+        Longer where a process took over the lock's descriptor, which the block is given.
+        """
+        self.note_use(digest)
         with (self._uses / digest).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield file.fileno()
             self.note_use(digest)
+
+    @contextmanager
+    def alone(self, digest: str) -> Iterator[None]:
+        """Nobody else makes it until the block ends."""
+        folder = self._root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / digest).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _make_room(self, newest: str) -> None:
         sizes = {name: self._size_of(name) for name in os.listdir(self._root) if len(name) == _DIGEST_LENGTH}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 import threading
@@ -34,6 +35,7 @@ class RunningModel(Protocol):
 
 
 OpenPackage = Callable[[Path], RunningModel]
+HoldPackage = Callable[[MemberRecord], AbstractContextManager[Path]]
 
 
 @dataclass(frozen=True)
@@ -216,16 +218,16 @@ class WarmModels:
 
     Parameters
     ----------
-    fetch
-        Gives the package of a member.
+    hold
+        Gives the package of a member, which stays until it was started.
     open_package
         Starts the model of a package in a sandbox.
     allowance
         What they may take together and each.
     """
 
-    def __init__(self, fetch: Callable[[MemberRecord], Path], open_package: OpenPackage, allowance: Allowance) -> None:
-        self._fetch = fetch
+    def __init__(self, hold: HoldPackage, open_package: OpenPackage, allowance: Allowance) -> None:
+        self._hold = hold
         self._open_package = open_package
         self._allowance = allowance
         self._crowd = Crowd(allowance.most)
@@ -237,4 +239,8 @@ class WarmModels:
 
     def of(self, member: MemberRecord) -> WarmModel:
         """The model of a member, not yet running."""
-        return WarmModel(lambda: self._open_package(self._fetch(member)), self._allowance, self._crowd)
+        return WarmModel(lambda: self._start(member), self._allowance, self._crowd)
+
+    def _start(self, member: MemberRecord) -> RunningModel:
+        with self._hold(member) as package:
+            return self._open_package(package)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 import hashlib
 import os
 from pathlib import Path
@@ -36,14 +37,20 @@ class Storage:
         return MemberRecord(learnware_id, 1, digest, 1.0, SEMANTIC, None)
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def kept(folder: Path) -> set[bytes]:
+    """What packages, whole or not, hold."""
+    return {path.read_bytes() for path in folder.glob("*/*.*")}
+
+
+def fetched(cache: PackageCache, member: MemberRecord) -> Path:
+    with cache.held(member) as path:
+        return path
 
 
 def test_fetches_a_package_once(tmp_path: Path) -> None:
     storage = Storage(a=b"whole package")
     cache = PackageCache(tmp_path, storage.download, max_bytes=1000)
-    first, second = cache.fetch(storage.member("a")), cache.fetch(storage.member("a"))
+    first, second = fetched(cache, storage.member("a")), fetched(cache, storage.member("a"))
     assert first == second
     assert first.read_bytes() == b"whole package"
     assert storage.downloads == 1
@@ -54,9 +61,9 @@ def test_damaged_bytes_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     member = storage.member("a")
     storage.packages["a"] = b"whole pAckage"
     with pytest.raises(DataLoss) as caught:
-        PackageCache(tmp_path, storage.download, max_bytes=1000).fetch(member)
+        fetched(PackageCache(tmp_path, storage.download, max_bytes=1000), member)
     assert caught.value.reason is Reason.HASH_MISMATCH
-    assert names(tmp_path) == []
+    assert not kept(tmp_path)
 
 
 def test_a_broken_download_leaves_nothing(tmp_path: Path) -> None:
@@ -64,26 +71,42 @@ def test_a_broken_download_leaves_nothing(tmp_path: Path) -> None:
     member = storage.member("a")
     del storage.packages["a"]
     with pytest.raises(NotFound):
-        PackageCache(tmp_path, storage.download, max_bytes=1000).fetch(member)
-    assert names(tmp_path) == []
+        fetched(PackageCache(tmp_path, storage.download, max_bytes=1000), member)
+    assert not kept(tmp_path)
+
+
+def test_what_was_damaged_on_disk_is_fetched_again(tmp_path: Path) -> None:
+    storage = Storage(a=b"whole package")
+    cache = PackageCache(tmp_path, storage.download, max_bytes=1000)
+    fetched(cache, storage.member("a")).write_bytes(b"whole pAckage")
+    assert fetched(cache, storage.member("a")).read_bytes() == b"whole package"
 
 
 def test_removes_what_was_not_used_for_longest(tmp_path: Path) -> None:
     storage = Storage(a=b"a" * 40, b=b"b" * 40, c=b"c" * 40)
     cache = PackageCache(tmp_path, storage.download, max_bytes=100)
-    paths = {name: cache.fetch(storage.member(name)) for name in "ab"}
-    os.utime(paths["a"], (2000, 2000))
-    os.utime(paths["b"], (1000, 1000))
-    paths["c"] = cache.fetch(storage.member("c"))
-    assert names(tmp_path) == sorted([paths["a"].name, paths["c"].name])
+    for name, moment in (("a", 2000), ("b", 1000)):
+        digest = fetched(cache, storage.member(name)).parent.name
+        os.utime(tmp_path / "uses" / digest, (moment, moment))
+    fetched(cache, storage.member("c"))
+    assert kept(tmp_path) == {b"a" * 40, b"c" * 40}
 
 
-def test_keeps_the_newest_even_when_it_alone_is_too_large(tmp_path: Path) -> None:
-    storage = Storage(a=b"a" * 40)
-    assert PackageCache(tmp_path, storage.download, max_bytes=1).fetch(storage.member("a")).exists()
+def test_one_in_use_stays_whatever_its_size(tmp_path: Path) -> None:
+    storage = Storage(a=b"a" * 40, b=b"b" * 40, c=b"c" * 40)
+    cache = PackageCache(tmp_path, storage.download, max_bytes=1)
+    with cache.held(storage.member("a")) as path:
+        fetched(cache, storage.member("b"))
+        assert path.exists()
+        assert kept(tmp_path) == {b"a" * 40, b"b" * 40}
+    fetched(cache, storage.member("c"))
+    assert kept(tmp_path) == {b"c" * 40}
 
 
-def test_sweeps_what_an_earlier_process_left(tmp_path: Path) -> None:
-    (tmp_path / "half.part").write_bytes(b"half")
-    PackageCache(tmp_path, Storage().download, max_bytes=1)
-    assert names(tmp_path) == []
+def test_two_that_want_the_same_fetch_it_once(tmp_path: Path) -> None:
+    storage = Storage(a=b"whole package")
+    caches = [PackageCache(tmp_path, storage.download, max_bytes=1000) for _ in range(4)]
+    with ThreadPoolExecutor(len(caches)) as pool:
+        paths = list(pool.map(lambda cache: fetched(cache, storage.member("a")), caches))
+    assert [path.read_bytes() for path in paths] == [b"whole package"] * len(caches)
+    assert storage.downloads == 1

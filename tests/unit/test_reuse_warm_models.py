@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 import threading
 from typing import Never
@@ -52,7 +53,7 @@ class Machine:
     def __init__(self, most: int = 10, life_seconds: float = 1000.0) -> None:
         self.started = []
         self.models = WarmModels(
-            lambda member: Path(member.learnware_id), self.open, Allowance(most, 1.0, life_seconds)
+            lambda member: nullcontext(Path(member.learnware_id)), self.open, Allowance(most, 1.0, life_seconds)
         )
 
     def open(self, _package: Path) -> Sandbox:
