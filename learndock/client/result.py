@@ -12,8 +12,8 @@ from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.reuse.labels import Labelled
 
 NEAREST = 10
-SHARPNESS = 2
-LEAST_WEIGHT = 0.04
+# An MMD2 is a square, as a variance is; those this many times farther than the nearest are left out.
+FARTHEST = 5.0
 NEAREST_ACROSS = 8
 _ADVICE = {
     None: "",
@@ -73,8 +73,8 @@ class SearchResult:
             TOP1 takes the best single, any other the mixture where there is one, else the nearest singles. None takes
             the mixture only where the dock advises it, else the nearest singles.
 
-        The nearest singles are at most `NEAREST`, weighted by MMD2^-`SHARPNESS`, those of less than `LEAST_WEIGHT` of
-        the nearest one's left out: docs/decisions/0040-default-reuse.md tells why. Where nothing of the task's own
+        The nearest singles are at most `NEAREST`, weighted by 1 / MMD2, those more than `FARTHEST` times as far as the
+        nearest left out: docs/decisions/0040-default-reuse.md tells why. Where nothing of the task's own
         feature space is likely to fit, it is the nearest of other feature spaces instead, if there are any.
 
         Raises
@@ -113,12 +113,12 @@ class SearchResult:
 
     def _nearest(self) -> tuple[Member, ...]:
         first, *others = self.singles[:NEAREST]
-        weighted = [  # without a distance, as of a search by words, the first is alone
-            Member(single.learnware_id, single.version, (first.mmd2 / single.mmd2) ** SHARPNESS)
+        near = [  # without a distance, as of a search by words, the first is alone
+            Member(single.learnware_id, single.version, first.mmd2 / single.mmd2)
             for single in others
-            if single.mmd2 > 0 and _answers_alike(single.semantic_specification, first.semantic_specification)
+            if 0 < single.mmd2 <= FARTHEST * first.mmd2
+            and _answers_alike(single.semantic_specification, first.semantic_specification)
         ]
-        near = (member for member in weighted if member.weight >= LEAST_WEIGHT)
         return Member(first.learnware_id, first.version), *near
 
     def __repr__(self) -> str:

@@ -90,11 +90,12 @@ class AutoReuser(LabelledReuser):
         self.presumed = presumed
 
     def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
-        fitters = self._candidates(features)
+        fitters = self._candidates()
         said = held_out(fitters, outputs, features, truth, self.shares_)
         self.expected_errors_ = {name: _error(answer, truth, outputs) for name, answer in said.items()}
         values = np.stack(list(said.values()))
-        belief = np.array([self._belief(name) for name in said])
+        presumed = self.presumed if self.presumed in said else "AVERAGE"
+        belief = np.array([_belief(name, presumed) for name in said])
         shares = blend(values, truth, belief)
         self.expected_error_ = _error(np.tensordot(shares, values, axes=1), truth, outputs)
         used = [(name, share) for name, share in zip(said, shares, strict=True) if share > 0]
@@ -103,16 +104,7 @@ class AutoReuser(LabelledReuser):
         fitted = tuple(fitters[name](outputs, features, truth, self.shares_) for name in self.choice_)
         return Blended(fitted, np.array([share for _, share in used]))
 
-    def _belief(self, name: str) -> float:
-        """How much likelier a candidate is than others before any label is seen.
-
-        Weights by labels are near the members' shares where these are few, so they go with the mean of all.
-        """
-        if name in (self.presumed, "HETERO_ALIGN"):
-            return _BELIEF
-        return _BELIEF_IN_STACKING if (name, self.presumed) == ("STACKING", "AVERAGE") else 1.0
-
-    def _candidates(self, features: Matrix) -> dict[str, Fitter]:
+    def _candidates(self) -> dict[str, Fitter]:
         fixed: dict[str, Fitter] = {
             "TOP1": lambda outputs, features, truth, shares: WeightedMean(np.eye(len(shares))[0]),
             "AVERAGE": lambda outputs, features, truth, shares: WeightedMean(shares),
@@ -137,6 +129,16 @@ class AutoReuser(LabelledReuser):
             return Router.fit(self.members, seed=0)
         except InvalidInput:
             return None
+
+
+def _belief(name: str, presumed: str) -> float:
+    """How much likelier a candidate is than others before any label is seen.
+
+    Weights by labels are near the members' shares where these are few, so they go with the mean of all.
+    """
+    if name in (presumed, "HETERO_ALIGN"):
+        return _BELIEF
+    return _BELIEF_IN_STACKING if (name, presumed) == ("STACKING", "AVERAGE") else 1.0
 
 
 def blend(values: NDArray[np.float64], truth: Matrix, belief: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from learndock.reuse.assembly import common_kind, fitting
+from learndock.reuse.gathering import gather
 from learndock.reuse.member import Inputs, shares
-from learndock.reuse.outputs import OutputKind, labels_of
-from learndock.reuse.prediction import SEVERAL, Answer, Prediction, Question, ask, in_order, no_member_left
+from learndock.reuse.prediction import SEVERAL, Prediction, in_order
 from learndock.reuse.reuser import Reuser
 
 
@@ -23,25 +19,11 @@ class AverageReuser(Reuser):
     """
 
     def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
-        seconds = self.timeout if timeout is None else timeout
-        answers, faults = ask([Question(i, member, X) for i, member in enumerate(self.members)], seconds)
-        if not answers:
-            raise no_member_left(faults)
-        answers, strays = fitting(answers, answers[0], self.members)
-        kind = common_kind(answers)
-        index = answers[0].position if len(answers) == 1 else SEVERAL
+        outputs, faults = gather(self.members, self.class_set_, X, self.timeout if timeout is None else timeout)
+        answered = np.flatnonzero(outputs.present)
         return Prediction(
-            outputs=self._mean(answers, kind),
-            kind=kind,
-            member_index=np.full(len(X), index, dtype=np.int32),
-            faults=in_order(faults | strays),
+            outputs=outputs.as_given(outputs.mean(shares(self.members))),
+            kind=outputs.kind,
+            member_index=np.full(len(X), answered[0] if len(answered) == 1 else SEVERAL, dtype=np.int32),
+            faults=in_order(faults),
         )
-
-    def _mean(self, answers: Sequence[Answer], kind: OutputKind) -> NDArray[np.generic]:
-        weights = shares([self.members[answer.position] for answer in answers])
-        if kind is OutputKind.VALUES:
-            terms = [answer.output.astype(np.float64) for answer in answers]
-        else:
-            terms = [self.class_set_.spread(answer.position, answer.output, answer.kind) for answer in answers]
-        mean = np.tensordot(weights, np.stack(terms), axes=1)
-        return labels_of(mean) if kind is OutputKind.LABELS else np.asarray(mean)

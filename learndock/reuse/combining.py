@@ -36,15 +36,14 @@ class WeightedMean:
 
 @dataclass(frozen=True, eq=False)
 class Routed:
-    """For each row the output of the member that is most likely to know it."""
+    """The members' mean, each row weighted by how likely it is whose; see `Router.shares`."""
 
     router: Router
     weights: NDArray[np.float64]
 
     def combine(self, outputs: Outputs, features: Matrix) -> Matrix:
         """See `Combiner`."""
-        likelihoods = np.where(outputs.present[None, :], self.router.probabilities(features), -1.0)
-        return np.asarray(outputs.values[likelihoods.argmax(axis=1), np.arange(len(features))])
+        return outputs.blended(self.router.shares(features, outputs.present))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learndock.reuse.assembly import common_kind, fitting
 from learndock.reuse.member import Inputs, Member
-from learndock.reuse.outputs import ClassSet, OutputKind
+from learndock.reuse.outputs import ClassSet, OutputKind, labels_of
 from learndock.reuse.prediction import Faults, Question, ask, no_member_left
 
 Matrix = NDArray[np.float64]
@@ -57,6 +58,16 @@ class Outputs:
         """Weighted mean of the present members, float64 [n, c]."""
         return np.asarray(np.tensordot(self.weights(weights), self.values, axes=1))
 
+    def blended(self, shares: NDArray[np.float64]) -> Matrix:
+        """Mean of the members with shares [n, m] of their own for each row, float64 [n, c]."""
+        return np.asarray(np.einsum("nm,mnc->nc", shares, self.values))
+
+    def as_given(self, answer: Matrix) -> NDArray[np.generic]:
+        """An answer [n, c] as the members give theirs: numbers of their shape, labels [n] or probabilities [n, c]."""
+        if self.kind is OutputKind.LABELS:
+            return labels_of(answer)
+        return answer if self.classes else answer.reshape(len(answer), *self.item_shape)
+
     def widened(self, columns: int) -> Outputs:
         """The same with at least so many columns, for classes that only the labels know."""
         more = max(0, columns - self.values.shape[2])
@@ -82,7 +93,7 @@ def gather(members: Sequence[Member], class_set: ClassSet, X: Inputs, timeout: f
     answers, strays = fitting(answers, first, members)
     blocks = {
         answer.position: (
-            answer.output.reshape(len(X), -1).astype(np.float64)
+            answer.output.reshape(len(X), math.prod(answer.output.shape[1:])).astype(np.float64)
             if answer.kind is OutputKind.VALUES
             else class_set.spread(answer.position, answer.output, answer.kind)
         )

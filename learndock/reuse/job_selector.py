@@ -1,4 +1,4 @@
-"""JOB_SELECTOR: every row to the member whose training inputs are most like it."""
+"""JOB_SELECTOR: every row to the members whose training inputs are most like it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.errors import InvalidInput, Reason
-from learndock.reuse.assembly import Part, assemble, fitting
-from learndock.reuse.member import Inputs, Member
-from learndock.reuse.prediction import Faults, Prediction, Question, ask, in_order, no_member_left
+from learndock.errors import InvalidInput
+from learndock.reuse.gathering import gather
+from learndock.reuse.member import Inputs, Member, shares
+from learndock.reuse.prediction import SEVERAL, Prediction, in_order
 from learndock.reuse.reuser import Reuser
 from learndock.reuse.routing import Router
 
 
 class JobSelectorReuser(Reuser):
-    """Rows go to the member most likely to know them; the outputs are put together again in the rows' order.
+    """The mean of the members' outputs, each row weighted by how likely it is whose; see `routing.Router.shares`.
 
-    A member that fails hands its rows to the next likely one.
+    Members that give labels only vote. One that fails is left out, and the others share its rows. Where the members'
+    specifications are of an encoder, rows are compared in its space; those that it cannot read, such as images that
+    the models want as flat rows, are answered by the mean of all.
 
     Parameters
     ----------
     members
-        1 or more, each with a specification in the units of its input.
+        1 or more, each with a specification that rows can be compared with, see `encoding.comparable`.
     timeout
         Seconds that each member has for one batch; None for no limit.
     seed
@@ -40,60 +42,30 @@ class JobSelectorReuser(Reuser):
         self.router_ = Router.fit(self.members, seed=self.seed)
         return self
 
-    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
-        seconds = self.timeout if timeout is None else timeout
-        rows = _numbers(X)
-        order = self.router_.order(rows.reshape(len(rows), -1))
-        parts: list[Part] = []
-        faults: Faults = {}
-        waiting = np.arange(len(rows))
-        while len(waiting):
-            if len(faults) == len(self.members):
-                raise no_member_left(faults)
-            owners = _first_alive(order[waiting], faults)
-            portions = {int(owner): waiting[owners == owner] for owner in np.unique(owners)}
-            parts += self._ask(rows, portions, parts, faults, seconds)
-            waiting = np.concatenate([portions[owner] for owner in portions if owner in faults] or [waiting[:0]])
-        outputs, kind = assemble(parts, self.class_set_, len(rows))
-        return Prediction(outputs, kind, _index(parts, len(rows)), in_order(faults))
-
-    def _ask(
-        self,
-        rows: NDArray[np.generic],
-        portions: dict[int, NDArray[np.intp]],
-        parts: Sequence[Part],
-        faults: Faults,
-        seconds: float | None,
-    ) -> list[Part]:
-        """Ask members for their portions of the rows; adds to `faults` those that failed."""
-        questions = [Question(owner, self.members[owner], rows[portion]) for owner, portion in portions.items()]
-        answers, failed = ask(questions, seconds)
-        faults.update(failed)
-        if answers:
-            answers, strays = fitting(answers, parts[0].answer if parts else answers[0], self.members)
-            faults.update(strays)
-        return [Part(portions[answer.position], answer) for answer in answers]
-
-
-def _numbers(X: Inputs) -> NDArray[np.generic]:
-    rows = np.asarray(X)
-    if rows.ndim < 2 or not len(rows) or not np.issubdtype(rows.dtype, np.number):
-        raise InvalidInput(
-            Reason.SHAPE_MISMATCH,
-            f"Rows must be numbers [n, ...] with n >= 1, not {rows.dtype} {rows.shape}.",
-            field="rows",
+    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:
+        """See `Reuser`; a row's member index is the member that counts for more than half, if there is one."""
+        rows = self._vectors(X)
+        outputs, faults = gather(self.members, self.class_set_, X, self.timeout if timeout is None else timeout)
+        if rows is None:
+            each = np.tile(outputs.weights(shares(self.members)), (len(X), 1))
+        else:
+            each = self.router_.shares(rows, outputs.present)
+        return Prediction(
+            outputs=outputs.as_given(outputs.blended(each)),
+            kind=outputs.kind,
+            member_index=_index(each),
+            faults=in_order(faults),
         )
-    return rows
+
+    def _vectors(self, X: Inputs) -> NDArray[np.float64] | None:
+        try:
+            return self.router_.vectors(X)
+        except InvalidInput:
+            if not self.router_.space.encoder:
+                raise
+            return None
 
 
-def _first_alive(order: NDArray[np.intp], faults: Faults) -> NDArray[np.intp]:
-    """Of each row's members, likeliest first [n, m], the first that has not failed, [n]."""
-    alive = np.array([position not in faults for position in range(order.shape[1])])
-    return np.asarray(np.take_along_axis(order, alive[order].argmax(axis=1)[:, None], axis=1)[:, 0])
-
-
-def _index(parts: Sequence[Part], row_count: int) -> NDArray[np.int32]:
-    index = np.zeros(row_count, dtype=np.int32)
-    for part in parts:
-        index[part.rows] = part.answer.position
-    return index
+def _index(shares: NDArray[np.float64]) -> NDArray[np.int32]:
+    greatest = shares.argmax(axis=1)
+    return np.where(shares.max(axis=1) > 0.5, greatest, SEVERAL).astype(np.int32)

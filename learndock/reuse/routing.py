@@ -13,11 +13,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from learndock.errors import InvalidInput, Reason
-from learndock.reuse.member import Member, shares
+from learndock.reuse.encoding import vectors
+from learndock.reuse.member import Inputs, Member, shares
+from learndock.rkme.specification import Specification
 
 _TREES = 200
 _LEAST_LEAF = 2
 _NEIGHBOURS = 3
+# A member this much less likely than the likeliest one counts for nothing: a model may say anything of rows that it
+# does not know, and trees are never quite sure.
+_LEAST_LIKELY = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +40,13 @@ class Router:
         Classifier on raw columns.
     neighbours
         Classifier on standardised columns.
+    space
+        Specification of the first member, in whose space rows are compared.
     """
 
     trees: ExtraTreesClassifier
     neighbours: Pipeline
+    space: Specification
 
     @classmethod
     def fit(cls, members: Sequence[Member], *, seed: int) -> Router:
@@ -47,38 +55,50 @@ class Router:
         Raises
         ------
         InvalidInput
-            A member has no specification, or two have different dimensions (STRATEGY_UNSUITABLE).
+            A member has no specification, or two are of different spaces (STRATEGY_UNSUITABLE).
         """
-        atoms, owners, weights = _labelled_atoms(members)
+        space, atoms, owners, weights = _labelled_atoms(members)
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAST_LEAF, random_state=seed)
         neighbours = make_pipeline(
             StandardScaler(), KNeighborsClassifier(min(_NEIGHBOURS, len(atoms)), weights="distance")
         )
-        return cls(trees.fit(atoms, owners, sample_weight=weights), neighbours.fit(atoms, owners))
+        return cls(trees.fit(atoms, owners, sample_weight=weights), neighbours.fit(atoms, owners), space)
 
-    def probabilities(self, rows: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Likelihood of each member for rows [n, d], float64 [n, m], rows summing to 1."""
-        rows = np.asarray(rows, dtype=np.float64)
+    def vectors(self, X: Inputs) -> NDArray[np.float64]:
+        """Rows in the space that they are compared in, see `encoding.vectors`."""
+        return vectors(X, self.space)
+
+    def shares(self, rows: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How much each member counts for rows [n, d], float64 [n, m], 0 for those not present, each row summing to 1.
+
+        The likelihood that the row is the member's: of squared loss, and of class probabilities, the mean by it is the
+        best answer where one member knows and one cannot be sure which. Those less than a tenth as likely as the
+        likeliest count for nothing.
+        """
+        likelihood = np.where(present, self._probabilities(rows), 0.0)
+        greatest = likelihood.max(axis=1, keepdims=True)
+        # Where none that is present is likely at all, all are as good.
+        likelihood = np.where(greatest > 0, likelihood, present)
+        kept = np.where(likelihood >= _LEAST_LIKELY * greatest, likelihood, 0.0)
+        return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+
+    def _probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray((self.trees.predict_proba(rows) + self.neighbours.predict_proba(rows)) / 2)
-
-    def order(self, rows: NDArray[np.generic]) -> NDArray[np.intp]:
-        """Positions of the members, likeliest first, intp [n, m]; where two are equal the earlier one."""
-        return np.asarray(np.argsort(-self.probabilities(rows), axis=1, kind="stable"))
 
 
 def _labelled_atoms(
     members: Sequence[Member],
-) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """Atoms of all members [a, d], the position of each atom's member [a], and weights that average 1 [a]."""
-    specifications = [member.specification for member in members]
-    known = [specification for specification in specifications if specification is not None]
-    if len(known) < len(members) or len({specification.dimension for specification in known}) > 1:
+) -> tuple[Specification, NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """First specification, atoms of all [a, d], the position of each atom's member [a], weights that average 1 [a]."""
+    known = [member.specification for member in members if member.specification is not None]
+    spaces = {(one.dimension, one.encoder, one.encoder_revision) for one in known}
+    if len(known) < len(members) or len(spaces) > 1:
         raise InvalidInput(
-            Reason.STRATEGY_UNSUITABLE, "Every member needs a specification, all of one dimension.", field="members"
+            Reason.STRATEGY_UNSUITABLE, "Every member needs a specification, all of one space.", field="members"
         )
     atoms = np.concatenate([specification.atoms for specification in known]).astype(np.float64)
     counts = [specification.atom_count for specification in known]
     weights = np.concatenate(
         [share * specification.weights for share, specification in zip(shares(members), known, strict=True)]
     )
-    return atoms, np.repeat(np.arange(len(members)), counts), weights * len(weights)
+    return known[0], atoms, np.repeat(np.arange(len(members)), counts), weights * len(weights)

@@ -18,6 +18,7 @@ from learndock.package.build import SourceModel, build_package, installed_requir
 from learndock.package.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, ModelEntry, parse_manifest
 from learndock.package.model_sources import REUSER
 from learndock.package.requirements import read_requirements
+from learndock.reuse.job_selector import JobSelectorReuser
 from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.mapped import Mapped
 from learndock.reuse.member import Member, shares
@@ -72,6 +73,7 @@ def save(path: Path, reuser: Reuser, packages: Sequence[Path], describing: Descr
         specification or a module that is no file (STRATEGY_UNSUITABLE), or the parts do not fit a package.
     """
     _check_own_columns(reuser)
+    _check_space(reuser)
     semantic = _semantic(reuser, describing)
     specification = _specification(reuser)
     files: dict[str, bytes] = {REUSER_NAME: _pickled(reuser), **dict(_code())}
@@ -105,6 +107,11 @@ def _check_own_columns(reuser: Reuser) -> None:
             f"{mapped[0]} is of another feature space; only members with the task's own columns can be saved.",
             field="members",
         )
+
+
+def _check_space(reuser: Reuser) -> None:
+    if isinstance(reuser, JobSelectorReuser) and reuser.router_.space.encoder:
+        raise _unsuitable("JOB_SELECTOR of images or texts needs their encoder, which no package holds; use AVERAGE.")
 
 
 def merged(requirements: Sequence[Sequence[str]]) -> tuple[str, ...]:

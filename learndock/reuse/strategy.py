@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from learndock.errors import InvalidInput, Reason
 from learndock.reuse.columns import aligned
+from learndock.reuse.encoding import comparable
 from learndock.reuse.labels import Labelled
 from learndock.reuse.member import Described, Member
 
 if TYPE_CHECKING:
     from learndock.reuse.reuser import Reuser
+    from learndock.rkme.specification import Specification
 
 
 class Strategy(StrEnum):
@@ -36,13 +38,13 @@ class Strategy(StrEnum):
 def choose(members: Sequence[Described], *, labelled: bool = False) -> Strategy:
     """The default: AUTO with labels; else TOP1 for one member, JOB_SELECTOR for several.
 
-    AVERAGE where the members' atoms cannot tell rows apart.
+    AVERAGE where rows cannot be compared with the members' specifications here.
     """
     if labelled:
         return Strategy.AUTO
     if len(members) == 1:
         return Strategy.TOP1
-    return Strategy.JOB_SELECTOR if all(_has_plain_atoms(member) for member in members) else Strategy.AVERAGE
+    return Strategy.JOB_SELECTOR if all(comparable(member.specification) for member in members) else Strategy.AVERAGE
 
 
 def check(strategy: Strategy, members: Sequence[Described], *, labelled: bool = False) -> None:
@@ -65,11 +67,11 @@ def check(strategy: Strategy, members: Sequence[Described], *, labelled: bool = 
         difference = _difference(members[0], member)
         if difference:
             raise _unsuitable(position, f"{member.learnware_id} differs from the first member in {difference}.")
-        if strategy is Strategy.JOB_SELECTOR and not _has_plain_atoms(member):
+        if strategy is Strategy.JOB_SELECTOR and not comparable(member.specification):
             raise _unsuitable(
                 position,
                 f"JOB_SELECTOR compares rows with specifications; {member.learnware_id} has none in the units of its"
-                " input; use AVERAGE.",
+                " input, or of an encoder that is installed here; use AVERAGE.",
             )
 
 
@@ -122,10 +124,6 @@ def make_reuser(
     return reuser.fit(labelled.inputs, labelled.truth) if strategy.needs_labels and labelled else reuser.fit()
 
 
-def _has_plain_atoms(member: Described) -> bool:
-    return member.specification is not None and not member.specification.encoder
-
-
 def _difference(first: Described, other: Described) -> str:
     """What keeps two members from answering together; empty when nothing does."""
     a, b = first.semantic, other.semantic
@@ -137,11 +135,15 @@ def _difference(first: Described, other: Described) -> str:
     if inputs[0] and inputs[1] and inputs[0].dimension != inputs[1].dimension:
         return f"input dimension: {inputs[0].dimension} and {inputs[1].dimension}"
     p, q = first.specification, other.specification
-    if p and q and (p.encoder, p.dimension) != (q.encoder, q.dimension):
+    if p and q and _space(p) != _space(q):
         return f"the space of their specifications: {p.encoder or p.dimension} and {q.encoder or q.dimension}"
     if a.task != "Classification" and a.output and b.output and a.output.dimension != b.output.dimension:
         return f"output dimension: {a.output.dimension} and {b.output.dimension}"
     return ""
+
+
+def _space(specification: Specification) -> tuple[str, str, int]:
+    return specification.encoder, specification.encoder_revision, specification.dimension
 
 
 def _unsuitable(position: int, message: str) -> InvalidInput:

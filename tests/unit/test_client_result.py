@@ -1,5 +1,7 @@
 """Which learnwares of an answer are reused, and how an answer reads."""
 
+from dataclasses import replace
+
 import pytest
 
 from learndock.client.messages import search_result_from_message
@@ -30,7 +32,7 @@ def answer(advice: pb.SearchAdvice.ValueType = pb.SEARCH_ADVICE_UNSPECIFIED, *, 
 
 MIXTURE = (Member("00000007", 1, 0.6), Member("00000003", 2, 0.4))
 BEST = (Member("00000003", 2),)
-NEAREST = (Member("00000003", 2, 1.0), Member("00000001", 1, 0.25))  # twice as far: 2^-2
+NEAREST = (Member("00000003", 2, 1.0), Member("00000001", 1, 0.5))  # twice as far
 
 
 def test_the_message_is_read_whole() -> None:
@@ -57,6 +59,16 @@ def test_a_mixture_is_reused_where_it_is_advised_or_asked_for() -> None:
     assert only_better.members(Strategy.AVERAGE) == MIXTURE
     assert answer().members(Strategy.JOB_SELECTOR) == NEAREST
     assert answer().members(Strategy.TOP1) == BEST
+
+
+def test_those_much_farther_than_the_nearest_are_left_out() -> None:
+    found = answer()
+    near, far = (replace(found.singles[1], learnware_id=name, mmd2=mmd2) for name, mmd2 in (("a", 0.05), ("b", 0.0501)))
+    _, *others = replace(found, singles=(found.singles[0], near, far)).members()
+    assert [member.learnware_id for member in others] == ["a"]
+    assert others[0].weight == pytest.approx(0.2)
+    exact = replace(found.singles[0], mmd2=0.0)
+    assert replace(found, singles=(exact, *found.singles[1:])).members() == BEST
 
 
 def test_an_empty_answer_has_nothing_to_reuse() -> None:

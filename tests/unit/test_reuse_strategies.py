@@ -174,15 +174,36 @@ class TestJobSelector:
         assert prediction.member_index.tolist() == [0, 1, 0]
         assert prediction.member_index.dtype == np.int32
 
-    def test_asks_members_for_their_own_rows_only(self) -> None:
-        first, second = Constant(1.0), Constant(2.0)
-        JobSelectorReuser(self.members(first, second)).fit().answer(ROWS)
-        assert (first.seen, second.seen) == (2, 1)
+    def test_where_it_cannot_be_told_whose_a_row_is_the_answer_is_the_mean(self) -> None:
+        same = around(0, 0)
+        members = [member(Constant(1.0), 3.0, specification=same), member(Constant(2.0), specification=same)]
+        rows = np.random.default_rng(1).normal(0, 0.5, (300, 2))
+        prediction = JobSelectorReuser(members).fit().answer(rows)
+        assert prediction.outputs.mean() == pytest.approx(1.4, abs=0.15)
+        assert prediction.outputs.std() < 0.1
 
-    def test_rows_of_a_failed_member_go_to_the_next_likely_one(self) -> None:
+    def test_whoever_is_a_tenth_as_likely_counts_for_nothing(self) -> None:
+        router = JobSelectorReuser(self.members()).fit().router_
+        rows = np.random.default_rng(1).uniform(-1, 11, (500, 2))
+        shares = router.shares(rows, np.array([True, True]))
+        assert shares.sum(axis=1) == pytest.approx(1.0)
+        assert shares[shares > 0].min() >= 0.1 / 1.1
+        assert router.shares(rows, np.array([False, True])).tolist() == [[0.0, 1.0]] * len(rows)
+
+    def test_votes_where_all_give_labels(self) -> None:
+        first, second = self.members(Constant(1), Constant(2))
+        members = [
+            member(one.model, specification=one.specification, meaning=CLASSIFIES, name=one.learnware_id)
+            for one in (first, second)
+        ]
+        prediction = JobSelectorReuser(members).fit().answer(ROWS)
+        assert prediction.kind is OutputKind.LABELS
+        assert prediction.outputs.tolist() == [1, 2, 1]
+
+    def test_the_others_share_the_rows_of_one_that_failed(self) -> None:
         members = [*self.members(second=Broken()), member(Constant(3.0), specification=around(9, 9), name="middle")]
         prediction = JobSelectorReuser(members).fit().answer(ROWS)
-        assert prediction.outputs.tolist() == [1.0, 3.0, 1.0]
+        assert prediction.outputs == pytest.approx([1.0, 3.0, 1.0], abs=0.3)
         assert prediction.member_index.tolist() == [0, 2, 0]
         assert [fault.learnware_id for fault in prediction.faults] == ["far"]
 
