@@ -249,7 +249,7 @@ class DockReuser:
 
     def _joined(self, answers: Sequence[pb.PredictStreamResponse]) -> Prediction:
         outside = [tensor_from_message(answer.outside, "outside") for answer in answers if answer.HasField("outside")]
-        outputs = np.concatenate([tensor_from_message(answer.outputs, "outputs") for answer in answers])
+        outputs = _together([tensor_from_message(answer.outputs, "outputs") for answer in answers])
         index = np.concatenate([tensor_from_message(answer.member_index, "member_index") for answer in answers])
         faults: dict[Fault, None] = dict.fromkeys(
             fault_from_message(fault) for answer in answers for fault in answer.faults
@@ -263,6 +263,17 @@ class DockReuser:
             return OutputKind.VALUES
         scored = outputs.ndim == 2 and outputs.shape[1] > 1
         return OutputKind.PROBABILITIES if scored else OutputKind.LABELS
+
+
+def _together(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    """Outputs of all batches; where a member failed in between, those of some may have come in another form.
+
+    Labels beside probabilities become probabilities that are sure; [n] and [n, 1] are one shape.
+    """
+    width = max(part.shape[1] if part.ndim == 2 else 1 for part in parts)
+    if width > 1:
+        parts = [one_hot(part, width) if part.size == len(part) else part for part in parts]
+    return np.concatenate([part.reshape(len(part), *parts[0].shape[1:]) for part in parts])
 
 
 def _flags(parts: Sequence[NDArray[np.generic]], row_count: int) -> NDArray[np.bool_] | None:

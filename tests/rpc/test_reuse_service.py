@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+import queue
 import threading
 
 import numpy as np
@@ -28,7 +29,7 @@ from learndock.wire import tensor_from_message, tensor_to_message
 from services.storage import wiring as storage
 from services.storage.config import Settings as StorageSettings
 from tests.support.learnwares import Digits, digits_package
-from tests.support.reuse import Bench, PlainLauncher, Rows, Stored, enter, reuse_service
+from tests.support.reuse import Bench, PlainLauncher, PlainModel, Rows, Stored, enter, reuse_service
 from tests.support.serving import SERVICE_TOKEN, serve
 
 LOW, HIGH = range(5), range(5, 10)
@@ -65,6 +66,10 @@ def refusal(call: object, *arguments: object) -> LearndockError:
     with pytest.raises(LearndockError) as caught:
         call(*arguments)  # type: ignore[operator]
     return caught.value
+
+
+def by_name(bench: Bench, name: str) -> PlainModel:
+    return next(model for model in bench.launcher.opened if model.name == name)
 
 
 class TestLife:
@@ -288,6 +293,31 @@ class TestFailingMembers:
         assert [fault.message for fault in response.faults] == ["digits_01234 failed"]
         assert set(tensor_from_message(response.member_index, "member_index").tolist()) == {1}
         assert not bench.predict(reuser.reuser_id, rows).degraded
+
+    def test_one_that_dies_in_the_middle_of_a_stream_is_left_out_until_it_is_back(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low, bench.stored.high)
+        rows = Digits.of(range(10), half=1).X[:40]
+        high_alone = by_name(bench, "digits_56789").predict(rows)
+        batches: queue.SimpleQueue[pb.PredictStreamRequest | None] = queue.SimpleQueue()
+        answers = bench.stub().PredictStream(iter(batches.get, None))
+
+        def answer(reuser_id: str = "") -> pb.PredictStreamResponse:
+            batches.put(pb.PredictStreamRequest(reuser_id=reuser_id, rows=tensor_to_message(rows)))
+            return next(answers)
+
+        whole = answer(reuser.reuser_id)
+        assert not whole.degraded
+        bench.launcher.broken.add("digits_01234")  # it cannot be started again, either
+        by_name(bench, "digits_01234").close()
+        left = answer()
+        assert [fault.learnware_id for fault in left.faults] == [bench.stored.low]
+        assert tensor_from_message(left.outputs, "outputs") == pytest.approx(high_alone)
+        bench.launcher.broken.clear()
+        again = answer()
+        assert not again.degraded
+        assert again.outputs == whole.outputs
+        batches.put(None)
+        assert not list(answers)
 
     def test_a_dead_sandbox_is_started_again(self, bench: Bench) -> None:
         reuser = bench.prepared(bench.stored.low)

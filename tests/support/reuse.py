@@ -39,13 +39,13 @@ class PlainModel:
     def __init__(self, labels: tuple[int, ...], faults: dict[str, FaultKind], name: str) -> None:
         data = Digits.of(labels, half=0)
         self._model = LogisticRegression(max_iter=300).fit(data.X, data.y)
-        self._faults, self._name = faults, name
+        self._faults, self.name = faults, name
         self.closed = False
 
     def predict(self, X: Rows, timeout: float | None = None) -> Rows:
-        fault = self._faults.pop(self._name, None) if not self.closed else FaultKind.EXITED
+        fault = self._faults.pop(self.name, None) if not self.closed else FaultKind.EXITED
         if fault:
-            raise ModelFault(fault, f"{self._name} failed")
+            raise ModelFault(fault, f"{self.name} failed")
         probabilities = np.zeros((len(X), 10))
         probabilities[:, self._model.classes_] = self._model.predict_proba(X)
         return probabilities
