@@ -249,7 +249,7 @@ class DockReuser:
 
     def _joined(self, answers: Sequence[pb.PredictStreamResponse]) -> Prediction:
         outside = [tensor_from_message(answer.outside, "outside") for answer in answers if answer.HasField("outside")]
-        outputs = _together([tensor_from_message(answer.outputs, "outputs") for answer in answers])
+        outputs = together([tensor_from_message(answer.outputs, "outputs") for answer in answers])
         index = np.concatenate([tensor_from_message(answer.member_index, "member_index") for answer in answers])
         faults: dict[Fault, None] = dict.fromkeys(
             fault_from_message(fault) for answer in answers for fault in answer.faults
@@ -265,7 +265,7 @@ class DockReuser:
         return OutputKind.PROBABILITIES if scored else OutputKind.LABELS
 
 
-def _together(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+def together(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
     """Outputs of all batches; where a member failed in between, those of some may have come in another form.
 
     Labels beside probabilities become probabilities that are sure; [n] and [n, 1] are one shape.

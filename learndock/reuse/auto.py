@@ -15,7 +15,6 @@ from learndock.reuse.combining import Combiner, Routed, WeightedMean
 from learndock.reuse.gathering import Matrix, Outputs
 from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.learning import Fitter, Shares
-from learndock.reuse.mapped import Mapped
 from learndock.reuse.member import Member
 from learndock.reuse.routing import Router
 
@@ -105,6 +104,8 @@ class AutoReuser(LabelledReuser):
         return Blended(fitted, np.array([share for _, share in used]))
 
     def _candidates(self) -> dict[str, Fitter]:
+        from learndock.reuse.mapped import Mapped  # here: a saved reuser, which is fitted, does without it
+
         fixed: dict[str, Fitter] = {
             "TOP1": lambda outputs, features, truth, shares: WeightedMean(np.eye(len(shares))[0]),
             "AVERAGE": lambda outputs, features, truth, shares: WeightedMean(shares),

@@ -29,10 +29,10 @@ from learndock.rkme.specification import MAX_ATOMS, MAX_NUMBERS, Specification
 
 # What the strategies need to run; `tests/unit/test_reuse_saving.py` runs them with nothing else.
 _CODE = ("errors.py", "learnware.py", "reuse/*.py", "rkme/kernel.py", "rkme/simplex.py", "rkme/specification.py")
-_NEEDED_HERE_ONLY = ("reuse/saving.py",)
+_NEEDED_HERE_ONLY = ("reuse/mapped.py", "reuse/saving.py")
 _PACKAGES = ("__init__.py", "rkme/__init__.py")
 _MOST_FILE_BYTES = 2 * 2**30
-_LIBRARIES = ("numpy", "scipy", "sklearn")
+_LIBRARIES = ("numpy", "scipy", "sklearn", "quadprog")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import learndock
+from learndock.client.dock_reuse import together
 from learndock.client.values import Member, Strategy
 from learndock.errors import FailedPrecondition, InvalidInput, NotFound, Reason, Unavailable
 from learndock.v1 import reuse_service_pb2 as pb
@@ -198,3 +199,12 @@ def test_a_failed_reuser_is_told_and_deleted(dock: learndock.Dock, service: Reus
     with pytest.raises(FailedPrecondition, match="it exploded"):
         dock.reuse("00000001")
     assert service.deleted == ["r1"]
+
+
+def test_batches_that_came_in_another_form_are_joined() -> None:
+    probabilities, labels = np.array([[0.2, 0.8]]), np.array([1, 0])
+    assert together([probabilities, labels]).tolist() == [[0.2, 0.8], [0.0, 1.0], [1.0, 0.0]]
+    assert together([labels, probabilities]).tolist() == [[0.0, 1.0], [1.0, 0.0], [0.2, 0.8]]
+    assert together([np.ones(2), np.zeros((1, 1))]).tolist() == [1.0, 1.0, 0.0]
+    assert together([np.zeros((1, 1)), np.ones(2)]).tolist() == [[0.0], [1.0], [1.0]]
+    assert together([np.ones((2, 3))]).shape == (2, 3)
