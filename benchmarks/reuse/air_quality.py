@@ -20,10 +20,10 @@ ROWS_OF_USER = 1500
 
 def experiment(path: Path, *, stations: int) -> Experiment:
     """Of the parquet file."""
-    table = _table(path)
+    readings = table(path)
     owners, users = [], []
-    for place, (station, season) in enumerate(_places(table, stations)):
-        mine = table[(table.station == station) & (table.season == season)]
+    for place, (station, season) in enumerate(_places(readings, stations)):
+        mine = readings[(readings.station == station) & (readings.season == season)]
         past, later = mine[mine.time < PAST], mine[mine.time >= PAST]
         name = f"{station} {season}"
         owners.append(_owner(name, past))
@@ -32,19 +32,20 @@ def experiment(path: Path, *, stations: int) -> Experiment:
     return Experiment("air_quality", title, owners, users, 0, LABEL_COUNTS, LABELLED_USERS)
 
 
-def _places(table: pd.DataFrame, stations: int) -> list[tuple[str, int]]:
-    return [(station, season) for station in sorted(table.station.unique())[:stations] for season in range(4)]
+def _places(readings: pd.DataFrame, stations: int) -> list[tuple[str, int]]:
+    return [(station, season) for station in sorted(readings.station.unique())[:stations] for season in range(4)]
 
 
-def _table(path: Path) -> pd.DataFrame:
-    table = pd.read_parquet(path)
-    table["time"] = pd.to_datetime(table[["year", "month", "day", "hour"]])
-    table["season"] = table.month % 12 // 3
-    table["hour_sin"] = np.sin(2 * np.pi * table.hour / 24)
-    table["hour_cos"] = np.cos(2 * np.pi * table.hour / 24)
-    table["target"] = np.log(table["PM2.5"])
+def table(path: Path) -> pd.DataFrame:
+    """Readings with their time, season and target, the logarithm of PM2.5."""
+    read = pd.read_parquet(path)
+    read["time"] = pd.to_datetime(read[["year", "month", "day", "hour"]])
+    read["season"] = read.month % 12 // 3
+    read["hour_sin"] = np.sin(2 * np.pi * read.hour / 24)
+    read["hour_cos"] = np.cos(2 * np.pi * read.hour / 24)
+    read["target"] = np.log(read["PM2.5"])
     kept = ["station", "season", "time", "target", *COLUMNS]
-    return table[kept].dropna()
+    return read[kept].dropna()
 
 
 def _owner(name: str, past: pd.DataFrame) -> Owner:

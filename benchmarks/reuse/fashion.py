@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -23,7 +24,7 @@ LABELLED_USERS = 12
 
 def experiment(folder: Path, *, owners: int = 50, users: int = 50) -> Experiment:
     """Of the four files of the data set; images are halved to 14 x 14 pixels between 0 and 1."""
-    train, test = _part(folder, "train"), _part(folder, "t10k")
+    train, test = part(folder, "train"), part(folder, "t10k")
     return Experiment(
         "fashion_mnist",
         f"Fashion-MNIST, {owners} owners of 4 classes, {users} users of 6",
@@ -35,10 +36,11 @@ def experiment(folder: Path, *, owners: int = 50, users: int = 50) -> Experiment
     )
 
 
-def _part(folder: Path, part: str) -> tuple[Array, Array]:
-    with gzip.open(folder / f"{part}-images-idx3-ubyte.gz") as file:
+def part(folder: Path, name: str) -> tuple[Array, Array]:
+    """Images [n, 196] and classes of one part of the data set, "train" or "t10k"."""
+    with gzip.open(folder / f"{name}-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255
-    with gzip.open(folder / f"{part}-labels-idx1-ubyte.gz") as file:
+    with gzip.open(folder / f"{name}-labels-idx1-ubyte.gz") as file:
         return images.reshape(len(images), -1), np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
 
 
@@ -47,27 +49,31 @@ def _drawn(classes: Array, wanted: dict[int, int], generator: np.random.Generato
     return generator.permutation(np.concatenate(parts))
 
 
-def _owner(number: int, images: Array, classes: Array) -> Owner:
+def owned(number: int, images: Array, classes: Array) -> tuple[Array, Array]:
+    """Rows of an owner, and their classes."""
     generator = np.random.default_rng(number)
     known = generator.choice(CLASSES, size=len(OWNED), replace=False)
     wanted = {int(c): int(share * ROWS_OF_OWNER) for c, share in zip(known, OWNED, strict=True)}
     chosen = _drawn(classes, wanted, generator)
-    rows = images[chosen]
-    model = _Whole(
-        make_pipeline(StandardScaler(), PCA(40, random_state=0), LogisticRegression(max_iter=300)).fit(
-            rows, classes[chosen]
-        )
+    return images[chosen], classes[chosen]
+
+
+def _owner(number: int, images: Array, classes: Array) -> Owner:
+    rows, truth = owned(number, images, classes)
+    model = Whole(
+        make_pipeline(StandardScaler(), PCA(40, random_state=0), LogisticRegression(max_iter=300)).fit(rows, truth)
     )
     return Owner(f"owner {number}", model, build_specification(rows), meaning(f"owner {number}", "Image", CLASSES, ()))
 
 
-class _Whole:
+class Whole:
     """A classifier that gives a probability to each of all classes."""
 
-    def __init__(self, model: LogisticRegression) -> None:
+    def __init__(self, model: ClassifierMixin) -> None:
         self._model = model
 
     def predict(self, X: Array) -> Array:
+        """Probabilities, float64 [n, 10]."""
         probabilities = np.zeros((len(X), CLASSES))
         probabilities[:, self._model.classes_] = self._model.predict_proba(X)
         return probabilities

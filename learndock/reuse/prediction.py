@@ -16,7 +16,7 @@ from learndock.reuse.member import Inputs, Member
 from learndock.reuse.outputs import OutputKind, check_output, kind_of
 
 _MESSAGE_CHARACTERS = 200
-# Answered by several members together.
+# Answered by several members together, none of which counts for more than half.
 SEVERAL = -1
 
 
@@ -51,7 +51,7 @@ class Prediction:
     kind
         Which of the three.
     member_index
-        Position of the member that answered each row, int32 [n]; -1 where several did.
+        Position of the member that counts for more than half of each row's answer, int32 [n]; -1 where none does.
     faults
         Members that failed on this batch.
     outside

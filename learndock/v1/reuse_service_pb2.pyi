@@ -28,13 +28,13 @@ class _Strategy:
 class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STRATEGY_UNSPECIFIED: _Strategy.ValueType  # 0
-    """The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs, and AVERAGE for the rest."""
+    """The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs or of an encoder that the service has, and AVERAGE for the rest."""
     STRATEGY_TOP1: _Strategy.ValueType  # 1
     """The first member alone."""
     STRATEGY_AVERAGE: _Strategy.ValueType  # 2
     """Weighted mean (regression) or weighted vote by probability (classification)."""
     STRATEGY_JOB_SELECTOR: _Strategy.ValueType  # 3
-    """Per row, the member whose training inputs are most like it."""
+    """Per row, the mean of the members, each weighted by how likely it is that the row is one of those that it knows."""
     STRATEGY_ENSEMBLE_PRUNING: _Strategy.ValueType  # 4
     """The plain mean of those members that do best on the labelled rows."""
     STRATEGY_FEATURE_AUGMENT: _Strategy.ValueType  # 5
@@ -50,13 +50,13 @@ class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
     """How several learnwares become one answer."""
 
 STRATEGY_UNSPECIFIED: Strategy.ValueType  # 0
-"""The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs, and AVERAGE for the rest."""
+"""The dock chooses: AUTO with labelled rows; else TOP1 for one member, JOB_SELECTOR for several whose specifications are in the units of their inputs or of an encoder that the service has, and AVERAGE for the rest."""
 STRATEGY_TOP1: Strategy.ValueType  # 1
 """The first member alone."""
 STRATEGY_AVERAGE: Strategy.ValueType  # 2
 """Weighted mean (regression) or weighted vote by probability (classification)."""
 STRATEGY_JOB_SELECTOR: Strategy.ValueType  # 3
-"""Per row, the member whose training inputs are most like it."""
+"""Per row, the mean of the members, each weighted by how likely it is that the row is one of those that it knows."""
 STRATEGY_ENSEMBLE_PRUNING: Strategy.ValueType  # 4
 """The plain mean of those members that do best on the labelled rows."""
 STRATEGY_FEATURE_AUGMENT: Strategy.ValueType  # 5
@@ -595,7 +595,7 @@ class PredictResponse(_message.Message):
 
     @_builtins.property
     def member_index(self) -> _types_pb2.Tensor:
-        """Index into the reuser's members that answered each row, int32 [n]; -1 where several did."""
+        """Index into the reuser's members of the one that counts for more than half of the answer, for each row, int32 [n]; -1 where none does."""
 
     @_builtins.property
     def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberFault]:
