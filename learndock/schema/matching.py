@@ -60,13 +60,23 @@ def _confidence(task: Schema, i: int, learnware: Schema, j: int, converted: Conv
     own, other = task.columns[i], learnware.columns[j]
     if converted is None or own.meaning is None or other.meaning is None:
         return 0.0
-    if _words(own.meaning.text) == _words(other.meaning.text):
+    if equal_words(own.meaning.text, other.meaning.text):
         return 1.0
-    words = max(0.0, float(task.vectors[i] @ learnware.vectors[j]))
-    if _numbers(own.meaning.text) != _numbers(other.meaning.text):
-        words *= _OTHER_NUMBERS
+    words = likeness_of_words(own.meaning.text, other.meaning.text, float(task.vectors[i] @ learnware.vectors[j]))
     alike = Values(converted(own.values.quantiles)).likeness(other.values)
     return words * (1.0 - _SHARE_OF_VALUES + _SHARE_OF_VALUES * alike)
+
+
+def equal_words(one: str, other: str) -> bool:
+    """Whether two descriptions are of the same words."""
+    return _words(one) == _words(other)
+
+
+def likeness_of_words(one: str, other: str, cosine: float) -> float:
+    """How much two descriptions say the same, 0 to 1, from the cosine of their vectors."""
+    if equal_words(one, other):
+        return 1.0
+    return max(0.0, cosine) * (1.0 if _numbers(one) == _numbers(other) else _OTHER_NUMBERS)
 
 
 def _words(text: str) -> list[str]:

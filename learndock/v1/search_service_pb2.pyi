@@ -88,7 +88,7 @@ class _SearchAdviceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchAd
     SEARCH_ADVICE_LIKELY_NOTHING_FITS: _SearchAdvice.ValueType  # 1
     """The best answer is no closer than chance: reuse is unlikely to help."""
     SEARCH_ADVICE_NO_COMPARABLE_LEARNWARE: _SearchAdvice.ValueType  # 2
-    """No learnware can be compared with this specification."""
+    """No learnware can be compared with this specification: none is of its kind and dimension, or their described columns are others."""
     SEARCH_ADVICE_USE_MIXTURE: _SearchAdvice.ValueType  # 3
     """A mixture fits much better than any single."""
 
@@ -100,7 +100,7 @@ SEARCH_ADVICE_UNSPECIFIED: SearchAdvice.ValueType  # 0
 SEARCH_ADVICE_LIKELY_NOTHING_FITS: SearchAdvice.ValueType  # 1
 """The best answer is no closer than chance: reuse is unlikely to help."""
 SEARCH_ADVICE_NO_COMPARABLE_LEARNWARE: SearchAdvice.ValueType  # 2
-"""No learnware can be compared with this specification."""
+"""No learnware can be compared with this specification: none is of its kind and dimension, or their described columns are others."""
 SEARCH_ADVICE_USE_MIXTURE: SearchAdvice.ValueType  # 3
 """A mixture fits much better than any single."""
 Global___SearchAdvice: _TypeAlias = SearchAdvice  # noqa: Y015
@@ -396,7 +396,7 @@ class Certificate(_message.Message):
     scored: _builtins.int
     """Learnwares whose distance was computed: within a proven error, and exactly where it decides who is among the singles."""
     admitted: _builtins.int
-    """Learnwares of the island that pass the filter and that the caller may see."""
+    """Learnwares of the island that pass the filter and that the caller may see, without those whose described columns are others than the task's."""
     remark: _builtins.str
     """How the answer came about and why nothing is proven, where that was not by the island's kernel; empty otherwise."""
     def __init__(

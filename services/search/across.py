@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.learnware import FeatureSpace
 from learndock.rkme.specification import Specification
 from learndock.schema.assignment import Assignment
 from learndock.schema.comparison import Marginal, SharedSpace, share_of
@@ -75,6 +76,7 @@ def search_across(
     task: Specification,
     admission: Admission,
     *,
+    same_space: Callable[[Hashable], bool] | None = None,
     top_k: int,
     encode: Encode,
     time_left: Callable[[], float],
@@ -89,7 +91,7 @@ def search_across(
     schema = Schema.of(task.input, task.atoms, task.weights, encode)
     if schema is None:
         return ()
-    others = [kind for kind in kinds(index, admission) if kind.space != task.input]
+    others = [kind for kind in kinds(index, admission) if not _own(kind, task.input, same_space)]
     found = [
         single
         for kind, assignment in matched(schema, others, encode)
@@ -97,6 +99,13 @@ def search_across(
     ]
     found.sort(key=lambda single: (single.distance, single.entry.learnware_id))
     return tuple(found[:top_k])
+
+
+def _own(kind: Kind, space: FeatureSpace, same_space: Callable[[Hashable], bool] | None) -> bool:
+    """Whether learnwares of this kind are compared with the task as they are."""
+    if same_space is None or kind.space.dimension != space.dimension:
+        return kind.space == space
+    return same_space(kind.columns)
 
 
 def _singles(

@@ -92,6 +92,11 @@ class Shelf:
             lambda owner: owner is None or caller.may_see(str(owner), private=True)
         )
 
+    def comparable(self, admission: Admission) -> Bitmap:
+        """The learnwares that the caller may know of and whose columns are the task's."""
+        bitmap = self.visible(admission.caller)
+        return bitmap if admission.same_space is None else bitmap & self.facets["columns"].where(admission.same_space)
+
     def alike(self, entry: Entry) -> Bitmap:
         """The learnwares whose answers can be mixed with those of `entry`."""
         return self.facets["answer"].where(frozenset([entry.answer]).__contains__)
@@ -99,7 +104,7 @@ class Shelf:
     def admitted(self, admission: Admission) -> Bitmap:
         """The learnwares that the caller may know of and that the filter admits."""
         filter_ = admission.filter
-        bitmap = self.visible(admission.caller)
+        bitmap = self.comparable(admission)
         for name, wanted in _wanted(filter_).items():
             bitmap &= self.facets[name].where(frozenset(wanted).__contains__)
         if filter_.scenarios:
@@ -130,12 +135,16 @@ class Admission:
         Ids to leave out.
     worded
         Sequences of the entries that contain the filter's words, int64; None where the filter has no words.
+    same_space
+        Whether columns described so, a value of the facet ``columns``, are the task's; None where the task says nothing
+        of its own.
     """
 
     caller: Principal
     filter: SemanticFilter = field(default_factory=SemanticFilter)
     excluded: frozenset[str] = frozenset()
     worded: NDArray[np.int64] | None = None
+    same_space: Callable[[Hashable], bool] | None = None
 
 
 def _private_owner(entry: Entry) -> str | None:

@@ -14,6 +14,7 @@ from services.search.across import search_across
 from services.search.catalogue import Admission
 from services.search.engines.port import ScoringEngine
 from services.search.entry import Entry
+from services.search.feature_spaces import SameSpace
 from services.search.index import IslandIndex
 from services.search.live import LiveIndex
 from services.search.search import Answer, Question, search
@@ -71,6 +72,7 @@ class SearchDesk:
         index = self.live.current
         wanted = question.filter.text.strip()
         worded = self.live.words.matching(wanted) if wanted else None
+        same_space = self._same_space(question)
         answer = search(
             index,
             question,
@@ -78,6 +80,7 @@ class SearchDesk:
             engine=self.engine,
             time_left=caller.remaining_seconds,
             exhaustive_below=self.exhaustive_below,
+            same_space=same_space,
         )
         _measure(answer)
         if question.specification is None or not question.across.wanted(answer.advice):
@@ -86,16 +89,24 @@ class SearchDesk:
             index,
             question.specification,
             Admission(question.caller, question.filter, question.excluded, worded),
+            same_space=same_space,
             top_k=question.top_k,
             encode=self.meanings,
             time_left=caller.remaining_seconds,
         )
         return replace(answer, across=across)
 
+    def _same_space(self, question: Question) -> SameSpace | None:
+        """What tells the task's feature space from others; None where the task says nothing of its columns."""
+        task = question.specification
+        if task is None or task.input is None or task.encoder or not task.input.descriptions:
+            return None
+        return SameSpace(task.input, self.meanings)
+
     def islands(self, principal: Principal) -> list[tuple[IslandIndex, int]]:
         """Islands of which the caller may see a learnware, with the number of those."""
         admission = Admission(principal)
-        counted = ((island, island.visible_count(admission)) for island in self.live.current.islands.values())
+        counted = ((island, island.comparable_count(admission)) for island in self.live.current.islands.values())
         return [(island, count) for island, count in counted if count]
 
     def island(self, island_id: str, principal: Principal) -> tuple[IslandIndex, int]:

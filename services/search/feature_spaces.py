@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from learndock.learnware import FeatureSpace, Modality
 from learndock.schema.assignment import Assignment
 from learndock.schema.comparison import share_of
+from learndock.schema.in_place import share_in_place
 from learndock.schema.matching import assign
 from learndock.schema.schema import Encode, Schema
 from services.search.catalogue import Admission, Bitmap, described
@@ -20,8 +21,43 @@ from services.search.index import DockIndex, IslandIndex
 _MOST_MATCHED = 50
 # Less in common than this, and a match of columns is an accident.
 LEAST_SHARED = 0.25
+# Of so many descriptions of columns a question reads the meaning; the rest is taken for the task's own.
+_MOST_READ = 500
+# With fewer of the described columns the same, in their places, it is another feature space.
+_LEAST_IN_PLACE = 0.5
 # Learnwares whose values stand for those of their feature space.
 _SAMPLED = 10
+
+
+class SameSpace:
+    """Tells which learnwares of an island have the task's own columns, as far as both sides describe them.
+
+    Columns that mean others, lie in other places or count in other units make another feature space, whatever its
+    dimension. Where one side says nothing, or nothing can be told, nothing is held against a learnware.
+
+    Parameters
+    ----------
+    space
+        What the task's columns are.
+    encode
+        Texts to vectors.
+    """
+
+    def __init__(self, space: FeatureSpace, encode: Encode) -> None:
+        self._space = space
+        self._encode = encode
+        self._known: dict[Hashable, bool] = {None: True}
+
+    def __call__(self, columns: Hashable) -> bool:
+        """Whether columns described so, a value of the facet ``columns``, are the task's."""
+        if columns not in self._known:
+            self._known[columns] = len(self._known) > _MOST_READ or self._is_same(columns)
+        return self._known[columns]
+
+    def _is_same(self, columns: Hashable) -> bool:
+        assert isinstance(columns, tuple)  # noqa: S101  # as the facet has it
+        share = share_in_place(self._space, FeatureSpace(self._space.dimension, dict(columns)), self._encode)
+        return share is None or share >= _LEAST_IN_PLACE
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +68,14 @@ class Kind:
     ----------
     space
         What the columns are.
+    columns
+        The same, as a value of the facet ``columns``.
     learnwares
         Those that are admitted, at least one.
     """
 
     space: FeatureSpace
+    columns: Hashable
     learnwares: Sequence[Placed]
 
     def schema(self, encode: Encode) -> Schema | None:
@@ -54,16 +93,16 @@ def kinds(index: DockIndex, admission: Admission) -> Iterator[Kind]:
 
 
 def _kinds_of(island: IslandIndex, admission: Admission) -> Iterator[Kind]:
-    found: dict[object, list[Placed]] = {}
+    found: dict[Hashable, list[Placed]] = {}
     for bank, admitted in zip((island.large, island.small), island.admitted(admission), strict=True):
         facet = bank.shelf.facets["columns"]
         told: Bitmap = np.array([value is not None for value in facet.values], dtype=bool)
         for position in np.flatnonzero(admitted & told[facet.codes]):
             found.setdefault(facet.values[facet.codes[position]], []).append(bank.learnwares[position])
-    for learnwares in found.values():
+    for columns, learnwares in found.items():
         space = described(learnwares[0].entry)
         if space is not None:
-            yield Kind(space, sorted(learnwares, key=lambda placed: placed.entry.learnware_id))
+            yield Kind(space, columns, sorted(learnwares, key=lambda placed: placed.entry.learnware_id))
 
 
 def matched(task: Schema, candidates: Sequence[Kind], encode: Encode) -> list[tuple[Kind, Assignment]]:

@@ -55,11 +55,10 @@ class IslandIndex:
         """Who is admitted, in the large and in the small bank."""
         return self.large.shelf.admitted(admission) & self.alive, self.small.shelf.admitted(admission)
 
-    def visible_count(self, admission: Admission) -> int:
-        """Number of learnwares that the caller may know of, whatever the filter."""
-        caller = admission.caller
-        large = self.large.shelf.visible(caller) & self.alive
-        return int(np.count_nonzero(large) + np.count_nonzero(self.small.shelf.visible(caller)))
+    def comparable_count(self, admission: Admission) -> int:
+        """Number of learnwares that the caller may know of and compare, whatever the filter."""
+        large = self.large.shelf.comparable(admission) & self.alive
+        return int(np.count_nonzero(large) + np.count_nonzero(self.small.shelf.comparable(admission)))
 
 
 @dataclass(frozen=True, eq=False)

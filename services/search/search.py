@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +110,7 @@ def search(
     engine: ScoringEngine,
     time_left: Callable[[], float],
     exhaustive_below: int,
+    same_space: Callable[[Hashable], bool] | None = None,
 ) -> Answer:
     """Answer a question from an index.
 
@@ -127,14 +128,16 @@ def search(
         Seconds until the caller stops waiting.
     exhaustive_below
         With fewer admitted learnwares, all are scored.
+    same_space
+        See `Admission`.
     """
-    admission = Admission(question.caller, question.filter, question.excluded, worded)
+    admission = Admission(question.caller, question.filter, question.excluded, worded, same_space)
     key = question.island
     if key is None:
         return _by_words(index, question, admission)
     island = index.islands.get(key.island_id)
-    visible = island.visible_count(admission) if island is not None else 0
-    if island is None or visible == 0:  # an island that the caller may not see is as good as none
+    comparable = island.comparable_count(admission) if island is not None else 0
+    if island is None or comparable == 0:  # an island that the caller may not see is as good as none
         return _nothing_comparable(index, key)
     candidates = Candidates(island, *island.admitted(admission))
     budget = Budget(question.max_scored, time_left)
@@ -144,11 +147,11 @@ def search(
     ranking = engine.rank(
         candidates, task, k=question.top_k, mode=question.mode, budget=budget, exhaustive_below=exhaustive_below
     )
-    return _ranked(index, question, candidates, task, ranking, visible)
+    return _ranked(index, question, candidates, task, ranking, comparable)
 
 
 def _ranked(
-    index: DockIndex, question: Question, candidates: Candidates, task: Task, ranking: Ranking, visible: int
+    index: DockIndex, question: Question, candidates: Candidates, task: Task, ranking: Ranking, comparable: int
 ) -> Answer:
     island, best = candidates.island, ranking.scored[:1]
     blend = best_blend(candidates, task, ranking.scored, max_members=question.max_mixture_members) if best else None
@@ -162,7 +165,7 @@ def _ranked(
         blend_percentile=island.background.percentile(blend.mmd2) if blend is not None else 0.0,
         island_id=island.key.island_id,
         profile=island.profile.number,
-        advice=assessment.advice(task, best[0], blend, island.background, visible) if best else None,
+        advice=assessment.advice(task, best[0], blend, island.background, comparable) if best else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,12 @@ from learndock.schema.meanings import Meanings
 from services.search.across import Across, AcrossSingle, search_across
 from services.search.assessment import Advice
 from services.search.catalogue import Admission
+from services.search.desk import SearchDesk
+from services.search.engines.local import LocalEngine
 from services.search.live import Change, LiveIndex
-from tests.support.search import USER, empty_index, learnware
+from services.search.search import Answer
+from services.search.turns import Turns
+from tests.support.search import USER, empty_index, filled_index, learnware, question
 
 WEATHER = ("air temperature [degC]", "air pressure [hPa]", "precipitation [mm]", "wind speed [m/s]")
 WINE = ("alcohol content", "malic acid", "ash content", "magnesium", "colour intensity")
@@ -112,3 +117,49 @@ def test_when_to_look() -> None:
     assert not Across.WHERE_NOTHING_FITS.wanted(None)
     assert Across.ALWAYS.wanted(None)
     assert not Across.NEVER.wanted(Advice.NO_COMPARABLE_LEARNWARE)
+
+
+class TestFeatureSpacesOfOneDimension:
+    """Tables of four columns: what they are decides who is compared."""
+
+    @staticmethod
+    def answer(live: LiveIndex, words: tuple[str, ...], **more: object) -> Answer:
+        task = specification(weather(60.0, np.random.default_rng(7)), words)
+        desk = SearchDesk(live, LocalEngine(), Turns(1), exhaustive_below=100, meanings=MEANINGS)
+        return desk.answer(replace(question(task, top_k=10), **more), min_sequence=0)
+
+    def test_the_same_columns_in_other_words_are_compared(self, live: LiveIndex) -> None:
+        words = ("temperature of the air [degC]", "pressure of the air [hPa]", "rainfall [mm]", "speed of wind [m/s]")
+        found = self.answer(live, words, across=Across.ALWAYS)
+        assert {int(single.entry.learnware_id) for single in found.singles} == {1, 2, 3, 4, 5, 6}
+        assert found.across == ()
+
+    def test_columns_that_mean_others_are_no_candidates(self, live: LiveIndex) -> None:
+        found = self.answer(live, ("age of the house", "number of rooms", "distance to the school", "crime rate"))
+        assert found.singles == ()
+        assert found.admitted == 0
+        assert found.advice is Advice.NO_COMPARABLE_LEARNWARE
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("air pressure [hPa]", "air temperature [degC]", "wind speed [m/s]", "precipitation [mm]"),
+            ("air temperature [degF]", "air pressure [mbar]", "precipitation [inch]", "wind speed [km/h]"),
+        ],
+        ids=["in another order", "in other units"],
+    )
+    def test_columns_elsewhere_or_in_other_units_are_offered_across(
+        self, live: LiveIndex, words: tuple[str, ...]
+    ) -> None:
+        found = self.answer(live, words, across=Across.ALWAYS)
+        assert found.singles == ()
+        schemas = {len(one.assignment.matches) for one in found.across}
+        assert schemas in ({4}, set())  # set(): no overlap, since the values here are as if nothing had changed
+
+    def test_a_task_that_says_nothing_is_compared_with_all(self, live: LiveIndex) -> None:
+        assert len(self.answer(live, ()).singles) == 6
+
+    def test_a_learnware_that_says_nothing_is_compared(self, tmp_path: Path) -> None:
+        rows = weather(60.0, np.random.default_rng(7))
+        silent = filled_index(tmp_path, [specification(rows)])
+        assert len(self.answer(silent, WEATHER).singles) == 1
