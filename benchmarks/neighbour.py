@@ -22,6 +22,7 @@ from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 from learndock.sandbox.model_process import ModelProcess
+from learndock.serving.process import take_short_turns
 from services.validator.config import BACKGROUND_WEIGHT
 from tests.support.hostile import GREEDY
 
@@ -35,6 +36,7 @@ def neighbour_figures(
     neighbour: ModelProcess, inputs: NDArray[np.float64], scratch: Path, executor: str, seconds: float
 ) -> dict[str, Any]:
     """How the p99 changes, for each hostile package and for none; `seconds` of each kind of turn in all."""
+    take_short_turns()  # as every service does
     ratios, milliseconds, busy = {}, {}, []
     for name in (NOTHING, *FOES):
         alone, beside = [], []
@@ -63,11 +65,13 @@ def attacking(scratch: Path, executor: str, name: str) -> Iterator[None]:
         choose_executor(executor), EnvironmentCache(scratch / "environments"), scratch / "foes", limits
     )
     stopping = threading.Event()
+    at_work: list[ModelProcess] = []
 
     def attack() -> None:
         while not stopping.is_set():
             try:
                 with launcher.open(path) as model:
+                    at_work[:] = [model]
                     model.predict(np.zeros((5, 3)), 3.0)
             except LearndockError:
                 continue
@@ -79,6 +83,8 @@ def attacking(scratch: Path, executor: str, name: str) -> Iterator[None]:
         yield
     finally:
         stopping.set()
+        for model in at_work:
+            model.close()
         thread.join()
 
 

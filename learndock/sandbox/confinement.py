@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import json
+import math
 from pathlib import Path
 
 from learndock.sandbox.executor import GIB, Limits, Mount
@@ -52,8 +53,13 @@ def confined(
         Limits of single processes that this kernel does not know, or that the executor holds in another way.
     """
     rlimits = {name: value for name, value in _rlimits(limits).items() if name not in without}
-    settings = {"user": USER, "rlimits": rlimits}
+    settings = {"user": USER, "rlimits": rlimits, "niceness": _niceness(limits.cpu_weight)}
     return [python, "-I", "-S", "-B", f"{GUEST_MOUNT.target}/confine.py", json.dumps(settings), *command]
+
+
+def _niceness(weight: float) -> int:
+    """What the kernel weighs about the same: a step is a quarter more. It holds where there is no control group."""
+    return min(19, max(0, round(-math.log(weight, 1.25))))
 
 
 def _rlimits(limits: Limits) -> dict[str, int]:

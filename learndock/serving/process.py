@@ -18,11 +18,24 @@ from learndock.serving.readiness import Readiness
 
 _Settings = TypeVar("_Settings", bound=ServiceSettings)
 
+_TURN_SECONDS = 0.0005
+
 _log = logging.getLogger("learndock.process")
+
+
+def take_short_turns() -> None:
+    """Let threads of this process take turns ten times as often as Python does by itself.
+
+    Whoever waits for an answer from outside, such as a model's, needs the interpreter for a moment again and again, and
+    each time would wait 5 ms for a thread at work: a validation beside it made predictions take several times as long.
+    It costs a busy process two hundredths of its speed.
+    """
+    sys.setswitchinterval(_TURN_SECONDS)
 
 
 def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings], Application]) -> None:
     """Run a service until it is told to stop (SIGTERM or SIGINT)."""
+    take_short_turns()
     settings = load(settings_class)
     telemetry.configure_logging()
     tracing.configure(name, settings.trace_endpoint, settings.trace_ratio)

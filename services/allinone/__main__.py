@@ -8,7 +8,7 @@ import sys
 
 from learndock.errors import LearndockError
 from learndock.serving import telemetry
-from learndock.serving.process import wait_for_signal
+from learndock.serving.process import take_short_turns, wait_for_signal
 from services.allinone import console
 from services.allinone.dock import DEFAULT_LISTEN, start
 
@@ -29,6 +29,7 @@ def main() -> int:
         help=f"address of the web pages, empty for none (default: {console.DEFAULT_LISTEN})",
     )
     arguments = parser.parse_args()
+    take_short_turns()
     telemetry.configure_logging(arguments.data_dir / "log.jsonl")
     try:
         dock = start(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 import platform
 import subprocess
@@ -14,19 +13,13 @@ import threading
 
 import pytest
 
-from learndock.sandbox.bubblewrap import BubblewrapExecutor
-from learndock.sandbox.docker import DockerExecutor
 from learndock.sandbox.executor import GIB, MIB, Deadline, Executor, Exit, ExitCause, Limits, Mount, SandboxProcess
 from learndock.sandbox.guest.confine import ARCHITECTURES, CLONE, REFUSED
 from learndock.sandbox.wire import WIRE, Wire
+from tests.support.executors import EXECUTORS
 
 PATIENCE = 60.0
 LIMITS = Limits(memory_bytes=GIB // 2, wall_seconds=40.0, pids=64, tmp_bytes=16 * MIB)
-EXECUTORS = [
-    pytest.param(BubblewrapExecutor, id="bubblewrap"),
-    pytest.param(DockerExecutor, id="docker", marks=pytest.mark.docker),
-    pytest.param(partial(DockerExecutor, runtime="runsc"), id="gvisor", marks=pytest.mark.gvisor),
-]
 
 
 @pytest.fixture(scope="module", params=EXECUTORS)

@@ -1,6 +1,7 @@
 """Runs first inside a sandbox: gives up what the executor could not take away, then becomes the guest.
 
-Usage: ``confine.py '{"rlimits": {"NPROC": 64}, "user": 65534}' command...``. Needs nothing but the standard library.
+Usage: ``confine.py '{"rlimits": {"NPROC": 64}, "user": 65534, "niceness": 10}' command...``. Needs nothing but the
+standard library.
 """
 
 from __future__ import annotations
@@ -190,6 +191,7 @@ def _filter_system_calls() -> None:
 def main() -> None:
     """Confine this process, then run the command in its place."""
     settings = json.loads(sys.argv[1])
+    os.nice(settings["niceness"])
     if os.getuid() == 0:
         _become(settings["user"])
     _drop_capability_bounds()

@@ -1,0 +1,61 @@
+"""A neighbour's predictions beside hostile packages under validation: hardly later than alone.
+
+A busy machine makes the figure jump by itself, so that each package has several attempts; ``make bench-validation``
+measures it over longer times, beside what the machine does with no hostile package at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.neighbour import attacking, batch_seconds
+from learndock.sandbox.choice import choose_executor
+from learndock.sandbox.environment import EnvironmentCache
+from learndock.sandbox.executor import Limits
+from learndock.sandbox.launcher import LearnwareLauncher
+from learndock.sandbox.model_process import ModelProcess
+from learndock.serving.process import take_short_turns
+from tests.support.models import model_package
+
+EXECUTOR = "bubblewrap"
+BOUND, ATTEMPTS, TURNS, SECONDS = 1.2, 8, 3, 0.5
+INPUTS = np.random.default_rng(0).normal(size=(1000, 64))
+WORK = "for _ in range(4): np.sort(X, axis=0)\nreturn np.zeros(len(X))"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("neighbour")
+
+
+@pytest.fixture(scope="module")
+def neighbour(folder: Path) -> Iterator[ModelProcess]:
+    launcher = LearnwareLauncher(
+        choose_executor(EXECUTOR), EnvironmentCache(folder / "environments"), folder / "work", Limits()
+    )
+    take_short_turns()
+    with launcher.open(model_package(folder, predict=WORK)) as model:
+        batch_seconds(model, INPUTS, 0.5)
+        yield model
+
+
+@pytest.mark.parametrize("name", ["endless loop", "fork bomb", "endless output"])
+def test_predictions_take_hardly_longer(neighbour: ModelProcess, name: str, folder: Path) -> None:
+    ratios: list[float] = []
+    while not ratios or (ratios[-1] >= BOUND and len(ratios) < ATTEMPTS):
+        ratios.append(change(neighbour, name, folder))
+    assert min(ratios) < BOUND, ratios
+
+
+def change(neighbour: ModelProcess, name: str, folder: Path) -> float:
+    """p99 beside the hostile package, as a multiple of that alone."""
+    alone, beside = [], []
+    for _ in range(TURNS):
+        alone += batch_seconds(neighbour, INPUTS, SECONDS)
+        with attacking(folder, EXECUTOR, name):
+            beside += batch_seconds(neighbour, INPUTS, SECONDS)
+    return float(np.quantile(beside, 0.99) / np.quantile(alone, 0.99))
