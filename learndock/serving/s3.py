@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+import socket
+from typing import Any, Self
 
 from minio import Minio
 from minio.error import MinioException, S3Error
 import urllib3
+from urllib3.connection import HTTPConnection
 
 from learndock.errors import Reason, Unavailable
 
@@ -17,6 +19,14 @@ PIECE_BYTES = 2**20
 _CONNECT_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5.0
 _TRANSIENT = (500, 502, 503, 504)
+# A peer that no longer acknowledges what it is sent is gone, as one that refuses connections.
+_SILENT_MS = 1500
+_SILENCE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_MS),
+]
 _MADE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 MISSING = ("NoSuchKey", "NoSuchObject")
 """Codes by which stores say that there is no such object."""
@@ -67,11 +77,23 @@ class CreatingPool(urllib3.PoolManager):
         return super().urlopen(method, url, redirect, **kw)
 
 
+class _Retry(urllib3.Retry):
+    """Repeats what was refused or cut off; who has waited for an answer in vain does not wait again."""
+
+    def increment(self, *args: Any, **kw: Any) -> Self:  # noqa: ANN401
+        """The retries that are left."""
+        error = kw.get("error")
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(*args, **kw)
+
+
 def _pool(kind: type[urllib3.PoolManager], bucket: Bucket) -> urllib3.PoolManager:
     return kind(
         maxsize=32,
         timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=bucket.timeout_seconds),
-        retries=urllib3.Retry(total=4, connect=0, backoff_factor=0.05, status_forcelist=_TRANSIENT),
+        retries=_Retry(total=4, connect=0, backoff_factor=0.05, status_forcelist=_TRANSIENT),
+        socket_options=[*HTTPConnection.default_socket_options, *_SILENCE],
     )
 
 

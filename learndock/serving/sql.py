@@ -35,7 +35,9 @@ from learndock.errors import Aborted, InvalidInput, Reason, Unavailable
 _BUSY_MS = 15_000
 _POOL_SIZE = 16
 _POOL_SECONDS = 5.0
-_CONNECT_SECONDS = 5
+_CONNECT_SECONDS = 3
+# A server that falls silent is noticed as one that refuses connections: in seconds, not when TCP gives up.
+_SILENCE = {"tcp_user_timeout": 3000, "keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 3}
 # SQLite's readers see one state anyway; PostgreSQL's have to ask for it.
 _READING: Mapping[str, Mapping[str, object]] = {
     "sqlite": {"learndock_writes": False},
@@ -160,7 +162,7 @@ def _engine(url: str) -> Engine:
         pool_size=_POOL_SIZE,
         max_overflow=_POOL_SIZE,
         pool_timeout=_POOL_SECONDS,
-        connect_args={"connect_timeout": _CONNECT_SECONDS, "options": f"-c lock_timeout={_BUSY_MS}"},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "options": f"-c lock_timeout={_BUSY_MS}", **_SILENCE},
     )
 
 

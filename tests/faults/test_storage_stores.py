@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-import os
 from pathlib import Path
 import random
 import threading
@@ -200,24 +199,3 @@ def test_a_pool_of_connections_that_is_used_up_is_unavailable_and_recovers(tmp_p
     with database.write() as session:
         assert session.scalar(text("SELECT 1")) == 1
     database.close()
-
-
-def test_a_full_disk_is_unavailable_and_the_upload_goes_on_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sync, full = os.fsync, True
-
-    def no_space(descriptor: int) -> None:
-        if full and "uploads" in os.readlink(f"/proc/self/fd/{descriptor}"):
-            raise OSError(28, "No space left on device")
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", no_space)
-    with served_storage(tmp_path) as storage:
-        data = package("large")
-        with pytest.raises(errors.Unavailable) as caught:
-            storage.submit(storage.ann, data)
-        assert caught.value.retry_after
-        full = False
-        assert download(storage.ann, storage.submit(storage.ann, data).learnware.learnware_id) == data
-        assert storage.faults() == []

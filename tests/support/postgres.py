@@ -19,6 +19,7 @@ import psycopg
 from tests.support.s3 import free_ports
 
 _NOBODY = 65534
+_PARENT = Path("/tmp")  # noqa: S108  # all may enter it
 
 
 class PostgresServer:
@@ -44,8 +45,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        options = f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=120"
-        _run("pg_ctl", "-D", str(self.folder), "-w", "-t", "60", "-l", f"{self.folder}.log", "-o", options, "start")
+        _run(*self._start())
+
+    def revive(self) -> None:
+        """Start if it has given up; whether that is so may have to be asked again."""
+        if _try("pg_ctl", "-D", str(self.folder), "status")[0]:
+            _try(*self._start())
 
     def stop(self) -> None:
         """End at once, as a crash does."""
@@ -72,6 +77,10 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return name
 
+    def _start(self) -> list[str]:
+        options = f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=120"
+        return ["pg_ctl", "-D", str(self.folder), "-w", "-t", "60", "-l", f"{self.folder}.log", "-o", options, "start"]
+
 
 @cache
 def shared_server() -> PostgresServer:
@@ -86,9 +95,9 @@ def shared_server() -> PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server of one's own; it ends with the block."""
-    folder = _folder()
+def postgres_server(parent: Path = _PARENT) -> Iterator[PostgresServer]:
+    """A server of one's own, with its data somewhere in a folder that all may enter; it ends with the block."""
+    folder = _folder(parent)
     server = PostgresServer(folder / "data")
     server.initialise()
     server.start()
@@ -136,8 +145,8 @@ def _try(program: str, *arguments: str) -> tuple[int, str]:
         return done.returncode, output.read().decode()[-4000:]
 
 
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
+def _folder(parent: Path = _PARENT) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
     if not os.geteuid():
         os.chown(folder, _NOBODY, _NOBODY)
     return folder
