@@ -8,7 +8,7 @@ DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-gpu bench-reuse bench-hetero bench-storage bench-validation bench-load typescript bench-console console-screenshots clean
+.PHONY: help setup lock protos docs lint format test demo up images sandbox sandbox-image bench-identification bench-spec bench-search bench-search-choices bench-search-gpu bench-reuse bench-hetero bench-storage bench-validation bench-load typescript bench-console console-screenshots clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -79,6 +79,10 @@ bench-spec: setup ## specifications of ours beside the reference engine's, then 
 
 bench-search: setup build/reference-venv/ready ## time certified search up to a million learnwares, beside the reference; SCRATCH=DIR holds 13 GB
 	$(BIN)/python -m benchmarks.search --reference build/reference-venv/bin/python $(if $(SCRATCH),--scratch $(SCRATCH)) $(OPTIONS)
+
+bench-search-choices: setup sandbox ## what the choices of search rest on: when it says that nothing fits, and whether labels would help
+	env OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.search_advice
+	env OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.search_labels
 
 bench-search-gpu: setup ## time an exact scan of a million resident specifications on a GPU, beside its limit; fails where there is none
 	$(BIN)/python -m benchmarks.search_gpu $(OPTIONS)

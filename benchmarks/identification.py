@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     arguments = parser.parse_args()
     manifest = json.loads((arguments.directory / "manifest.json").read_text())
-    with _dock() as dock:
+    with docked() as dock:
         names = submit(dock, arguments.directory, manifest["learnwares"])
         outcomes = {
             task["id"]: play(dock, arguments.directory, task, names)
@@ -84,7 +84,8 @@ def main() -> int:
 
 
 @contextmanager
-def _dock() -> Iterator[learndock.Dock]:
+def docked() -> Iterator[learndock.Dock]:
+    """A dock of its own, as its administrator sees it."""
     with tempfile.TemporaryDirectory() as folder:
         running = allinone.start(Path(folder), listen="127.0.0.1:0")
         try:

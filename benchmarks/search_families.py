@@ -74,7 +74,12 @@ class Families:
 
     def owner(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """Where one more owner's data lies, of any family, float64 [directions]."""
-        return self.places[generator.integers(FAMILIES)] + _MOVED * generator.standard_normal(_DIRECTIONS)
+        place = self.places[generator.integers(FAMILIES)]
+        return place + _MOVED * generator.standard_normal(_DIRECTIONS)
+
+    def new_place(self, generator: np.random.Generator) -> NDArray[np.float64]:
+        """Where the data of a family lies that no owner has, float64 [directions]."""
+        return generator.normal(scale=_PLACES, size=_DIRECTIONS)
 
     def rows(self, place: NDArray[np.float64], count: int, generator: np.random.Generator) -> NDArray[np.float32]:
         """Rows of an owner's data, float32 [count, d]."""

@@ -94,7 +94,7 @@ def _ratios(index: DockIndex, specifications: Sequence[Specification]) -> tuple[
     gram = scoring.gram(island.profile, placed)
     ratios, members = [], []
     for specification in specifications:
-        task, answer = Task.under(island.profile, specification), _ask(index, specification)
+        task, answer = Task.under(island.profile, specification), ask(index, specification)
         target = scoring.inner_products(task, placed)
         weights = simplex_weights(gram, target)
         ratios.append(_nearest(answer) / float(weights @ gram @ weights - 2 * target @ weights + task.norm))
@@ -102,14 +102,16 @@ def _ratios(index: DockIndex, specifications: Sequence[Specification]) -> tuple[
     return ratios, members
 
 
-def _index(folder: Path, families: Families, count: int) -> DockIndex:
-    filled = empty(folder)
+def filled(folder: Path, families: Families, count: int) -> DockIndex:
+    """An index of so many generated learnwares."""
+    live = empty(folder).live
     for change in changes(families, np.random.default_rng(1), first=1, last=count):
-        filled.live.apply(change)
-    return filled.live.publish()
+        live.apply(change)
+    return live.publish()
 
 
-def _ask(index: DockIndex, task: Specification) -> Answer:
+def ask(index: DockIndex, task: Specification) -> Answer:
+    """Top 10 and mixture of a task, certified."""
     question = Question(_USER, SemanticFilter(), task, 10, 5, Mode.CERTIFIED, frozenset(), None)
     return search(index, question, None, engine=LocalEngine(), time_left=lambda: math.inf, exhaustive_below=0)
 
@@ -134,11 +136,11 @@ def _nearest(answer: Answer) -> float:
 
 
 def _beside_reference(folder: Path, families: Families, reference: Path) -> dict[str, Any]:
-    index = _index(folder / "beside", families, _BESIDE_REFERENCE)
+    index = filled(folder / "beside", families, _BESIDE_REFERENCE)
     tasks = _four_part_tasks(index, families, _SEARCHES)
     theirs = _reference_searches(folder, index, tasks, reference)
     ratios = [
-        _nearest(_ask(index, task)) / _mmd2_of(index, task, members)
+        _nearest(ask(index, task)) / _mmd2_of(index, task, members)
         for task, members in zip(tasks, theirs["mixtures"], strict=True)
         if members
     ]

@@ -9,8 +9,9 @@ from services.search.mixing import Blend
 from services.search.scoring import Task
 from services.search.tally import Scored
 
-# Below this cosine, a learnware's inputs and the task's hardly overlap, whatever the island's other learnwares are.
-_OVERLAP = 0.1
+# Cosines of embeddings, docs/decisions/0018-when-nothing-fits.md: below the first, inputs overlap too little whatever the
+# island's other learnwares are; above the second they overlap so much that a learnware fits, though others are alike, too.
+_LITTLE, _MUCH = 0.5, 0.9
 # An answer at a percentile below this is no closer than two learnwares drawn at random usually are.
 _CHANCE = 50.0
 # Fewer learnwares make no background to speak of.
@@ -30,13 +31,27 @@ class Advice(StrEnum):
 
 def advice(task: Task, best: Scored, blend: Blend | None, background: Background, learnwares: int) -> Advice | None:
     """Advice on an answer whose best single is `best`, in an island with so many learnwares."""
-    nearest = best.mmd2 if blend is None else blend.mmd2
-    inner = (best.placed.norm + task.norm - best.mmd2) / 2.0
-    apart = inner < _OVERLAP * (best.placed.norm * task.norm) ** 0.5  # where no single overlaps, no mixture does
-    far = learnwares >= _SMALL_ISLAND and background.percentile(nearest) < _CHANCE
-    if apart or far:
+    overlap = _overlap(task, best, blend)
+    ordinary = learnwares >= _SMALL_ISLAND and background.percentile(_nearest(best, blend)) < _CHANCE
+    if overlap < _LITTLE or (ordinary and overlap < _MUCH):
         return Advice.LIKELY_NOTHING_FITS
     return Advice.USE_MIXTURE if blend is not None else None
+
+
+def _nearest(best: Scored, blend: Blend | None) -> float:
+    return best.mmd2 if blend is None else blend.mmd2
+
+
+def _overlap(task: Task, best: Scored, blend: Blend | None) -> float:
+    """Cosine of the embeddings of task and best single, or where there is a mixture a lower bound of its.
+
+    A mixture at squared distance m from the task, whose own length is unknown, has a cosine of at least
+    sqrt(1 - m / |mu|^2).
+    """
+    if blend is not None:
+        return float(max(0.0, 1.0 - blend.mmd2 / task.norm) ** 0.5)
+    product = (best.placed.norm + task.norm - best.mmd2) / 2.0
+    return float(product / (best.placed.norm * task.norm) ** 0.5)
 
 
 def single_sentence(percentile: float) -> str:
