@@ -19,6 +19,8 @@ from learndock.sandbox.wire import WIRE, Wire
 PACKAGE, ENVIRONMENT = "/sandbox/package", "/sandbox/environment"
 MAX_OUTPUT_BYTES = 256 * MIB
 _GOODBYE_SECONDS = 2.0
+# Each read waits its turn for the interpreter: a whole answer comes with one.
+_AHEAD_BYTES = 64 * 1024
 _MOST_MEMORY_BYTES = 2**50
 _METHODS = frozenset(("predict", "fit", "finetune"))
 _START = (
@@ -71,6 +73,7 @@ class ModelProcess:
         self._place = wire.place if wire else None
         self._release = release
         self._lock = threading.Lock()
+        self._ahead = bytearray()
         self._peak_memory_bytes = 0
         reply, _ = self._call(
             {
@@ -223,12 +226,15 @@ class ModelProcess:
         return self._checked(reply), results
 
     def _read_exactly(self, count: int, deadline: Deadline) -> bytearray:
-        data = bytearray()
+        data, self._ahead = self._ahead[:count], self._ahead[count:]
         while len(data) < count:
-            piece = self._stream.read(count - len(data), deadline)
+            piece = self._stream.read(max(count - len(data), _AHEAD_BYTES), deadline)
             if not piece:
                 raise EOFError
             data += piece
+        if len(data) > count:
+            self._ahead = data[count:]
+            del data[count:]
         return data
 
     def _checked(self, reply: Header) -> Header:

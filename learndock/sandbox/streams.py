@@ -55,10 +55,9 @@ class DuplexStream:
         with self._reading:
             while True:
                 self._refuse_if_closed()
-                try:
+                wait_for(self._output, select.POLLIN, deadline)  # an answer is hardly ever there already
+                with suppress(BlockingIOError):
                     return os.read(self._output, min(count, _LARGEST_READ))
-                except BlockingIOError:
-                    wait_for(self._output, select.POLLIN, deadline)
 
     def close(self) -> None:
         """Close both once nobody uses them, which is soon after the other side has ended; harmless when repeated."""

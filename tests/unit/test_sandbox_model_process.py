@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import io
-import os
 from pathlib import Path
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 from learndock.package.archive import PackageArchive
 from learndock.sandbox import FaultKind, ModelFault
 from learndock.sandbox.bubblewrap import BubblewrapExecutor
+from learndock.sandbox.confinement import ENVIRONMENT
 from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import MIB, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
@@ -361,7 +361,7 @@ import numpy as np
 import package
 np.save({str(tmp_path / "y.npy")!r}, np.asarray(package.Model().predict(np.load({str(tmp_path / "X.npy")!r}))))
 """
-    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, env=ENVIRONMENT)
     outside = np.load(tmp_path / "y.npy")
     assert inside.dtype == outside.dtype
     np.testing.assert_array_equal(inside, outside)
