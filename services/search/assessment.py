@@ -9,8 +9,9 @@ from services.search.mixing import Blend
 from services.search.scoring import Task
 from services.search.tally import Scored
 
-# Cosines of embeddings, docs/decisions/0018-when-nothing-fits.md: below the first, inputs overlap too little whatever the
-# island's other learnwares are; above the second they overlap so much that a learnware fits, though others are alike, too.
+# Cosines of embeddings, docs/decisions/0018-when-nothing-fits.md: below the first, inputs overlap too little whatever
+# the island's other learnwares are; above the second they overlap so much that a learnware fits, though others are
+# alike, too.
 _LITTLE, _MUCH = 0.5, 0.9
 # An answer at a percentile below this is no closer than two learnwares drawn at random usually are.
 _CHANCE = 50.0
