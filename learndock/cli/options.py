@@ -29,7 +29,13 @@ SemanticFile = Annotated[
 ]
 DataFile = Annotated[
     Path,
-    typer.Option("--data", metavar="FILE", exists=True, dir_okay=False, help="Rows: a .csv or .npy file."),
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Rows: a .csv, .parquet, .npy or .npz file. Texts: a .txt file, one a line.",
+    ),
 ]
 
 

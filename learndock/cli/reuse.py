@@ -12,11 +12,13 @@ from learndock.cli.failures import say
 from learndock.cli.options import DataFile, Json, connect
 from learndock.cli.output import emit_json, print_line
 from learndock.cli.progress import reuser_bar, spinner
+from learndock.cli.rows import check_writable, read_inputs, specified, write_predictions
 from learndock.client import specifying
 from learndock.client.dock import Dock
 from learndock.client.result import Reusable
 from learndock.client.values import Strategy
 from learndock.reuse.labels import Labelled
+from learndock.reuse.member import Inputs
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.priors import prediction_with_priors
 from learndock.rkme.private import PrivateSpecification
@@ -39,14 +41,14 @@ def reuse(
     ] = None,
     *,
     data: DataFile,
-    out: Annotated[Path, typer.Option(help="File to write the predictions to, .npy or .csv.")],
+    out: Annotated[Path, typer.Option(help="File to write the predictions to: .npy, .csv or .parquet.")],
     search_data: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="Find the learnwares by these rows instead of naming them.",
+            help="Find the learnwares by these rows or texts instead of naming them.",
         ),
     ] = None,
     specification: Annotated[
@@ -91,15 +93,14 @@ def reuse(
         raise typer.BadParameter("give --labels and --labelled together", param_hint="--labels")
     if sum(map(bool, (learnware_ids, search_data, specification))) != 1:
         raise typer.BadParameter("give ids, --search-data or --specification, one of them", param_hint="ID")
-    from learndock.rkme.tables import read_rows
-
-    rows = read_rows(data)[0]
+    check_writable(out)
+    rows = read_inputs(data)
     shares = _numbers(priors) if priors else None
     with connect(context) as dock:
         found: Reusable = learnware_ids or dock.search(_task(search_data or data, specification))
         known = _labelled(labelled, labels) if labelled and labels else None
         prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local, save=save)
-    _save(out, prediction.outputs if shares is None else prediction_with_priors(prediction, shares))
+    write_predictions(out, prediction.outputs if shares is None else prediction_with_priors(prediction, shares))
     if save:
         print_line(f"The package of this reuse is {save}; learndock submit {save} enters it.")
     for fault in prediction.faults:
@@ -120,7 +121,7 @@ def reuse(
 def _predict(
     dock: Dock,
     found: Reusable,
-    rows: np.ndarray,
+    rows: Inputs,
     strategy: Strategy | None,
     known: Labelled | None,
     *,
@@ -145,14 +146,12 @@ def _predict(
 
 
 def _task(rows: Path, specification: Path | None) -> Specification | PrivateSpecification:
-    return specifying.load_task(specification) if specification else specifying.specify(rows)
+    return specifying.load_task(specification) if specification else specified(rows)
 
 
 def _labelled(rows: Path, labels: Path) -> Labelled:
-    from learndock.rkme.tables import read_rows
-
-    truth = read_rows(labels)[0]
-    return Labelled(read_rows(rows)[0], truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
+    truth = np.asarray(read_inputs(labels))
+    return Labelled(read_inputs(rows), truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
 
 
 def _numbers(text: str) -> list[float]:
@@ -160,11 +159,3 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise typer.BadParameter("give numbers, separated by commas", param_hint="--priors") from None
-
-
-def _save(path: Path, outputs: np.ndarray) -> None:
-    if path.suffix == ".csv":
-        np.savetxt(path, outputs, delimiter=",", fmt="%.10g")
-    else:
-        with path.open("wb") as file:  # a handle: numpy would append a suffix to a name
-            np.save(file, outputs, allow_pickle=False)
