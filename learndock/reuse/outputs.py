@@ -117,10 +117,11 @@ class ClassSet:
         """Common classes of output spaces.
 
         Classes are the same where they bear the same name, when every member names all of its classes and each shares
-        a name with the first member; the first member's order comes first. Otherwise a class is known by its index.
+        a name with the first member, or with others that do; the first member's order comes first. Otherwise a class is
+        known by its index.
         """
         names = [names_of(space) for space in spaces]
-        if any(not known or not set(known) & set(names[0]) for known in names):
+        if not _chained(names):
             sizes = [space.dimension if space else 0 for space in spaces]
             return cls(max(sizes, default=0), tuple(np.arange(size, dtype=np.intp) for size in sizes))
         common = {name: position for position, name in enumerate(dict.fromkeys(n for known in names for n in known))}
@@ -138,6 +139,15 @@ class ClassSet:
         common = np.zeros((len(own), max(self.size, own.shape[1])))
         common[:, positions] = own
         return common
+
+
+def _chained(names: Sequence[Sequence[str]]) -> bool:
+    """Whether all are linked to the first by names that they share."""
+    linked, left = set(names[0]), list(names[1:])
+    while near := [known for known in left if linked & set(known)]:
+        linked.update(*near)
+        left = [known for known in left if not linked & set(known)]
+    return bool(linked) and not left
 
 
 def names_of(space: FeatureSpace | None) -> list[str]:

@@ -95,6 +95,11 @@ class TestClassSet:
         spread = classes.spread(1, np.array([[0.5, 0.3, 0.2]]), OutputKind.PROBABILITIES)
         assert spread.tolist() == [[0.2, 0.5, 0.3]]
 
+    def test_names_may_be_shared_by_way_of_others(self) -> None:
+        classes = ClassSet.of([named("cat", "dog"), named("bird", "fish"), named("fish", "dog")])
+        assert classes.size == 4
+        assert [positions.tolist() for positions in classes.positions] == [[0, 1], [2, 3], [3, 1]]
+
     def test_disjoint_names_are_other_words_for_the_same(self) -> None:
         classes = ClassSet.of([named("class 0", "class 1"), named("no", "yes")])
         assert classes.size == 2
