@@ -183,7 +183,7 @@ def _of_packages(folder: Path) -> tuple[list[Known], list[Case]]:
 
 
 def _kept(dock: learndock.Dock, learnware_id: str) -> tuple[Rows, Rows, Rows]:
-    response = dock._storage().GetSpecification(GetSpecificationRequest(learnware_id=learnware_id))
+    response = dock._storage.GetSpecification(GetSpecificationRequest(learnware_id=learnware_id))
     specification = specification_from_message(response.specification)
     outputs = np.asarray(tensor_from_message(response.atom_outputs, "atom_outputs"), dtype=np.float64)
     outputs = outputs.reshape(len(outputs), -1)

@@ -24,9 +24,9 @@ _MAX_CLAIMED_ERROR = 0.01
 # The nearest by themselves, and those that are added at a time for what mixtures so far lack.
 _NEAREST = 16
 _ADDED = 8
-_ROUNDS = 2
+_ROUNDS = 3
 # How often members are exchanged at most, for which the distance must fall to this share.
-_EXCHANGES = 4
+_EXCHANGES = 8
 _WORTH = 0.98
 # Of the best mixture of all, so many are tried for the one of few.
 _HEAVIEST = 12
@@ -125,16 +125,9 @@ class _Pool:
 
     def remixed(self, others: Sequence[Placed]) -> _Pool:
         """The pool with others in it, and the best mixture of all."""
-        wider = self.with_more(others)
-        e, start = wider.e, np.flatnonzero(self.weights).tolist()
-        weights = nearest_mixture(e @ e.T, e @ self.task.row[:-1], start=start, tolerance=_TOLERANCE)
-        return replace(wider, weights=weights, direction=self.task.row[:-1] - weights @ e)
-
-    def with_more(self, others: Sequence[Placed]) -> _Pool:
-        """The pool with others in it, which weigh nothing in its mixture."""
-        e = np.concatenate([self.e, [placed.row[:-1] for placed in others]])
-        weights = np.concatenate([self.weights, np.zeros(len(others))])
-        return replace(self, learnwares=(*self.learnwares, *others), e=e, weights=weights)
+        e, q = np.concatenate([self.e, [placed.row[:-1] for placed in others]]), self.task.row[:-1]
+        weights = nearest_mixture(e @ e.T, e @ q, start=np.flatnonzero(self.weights).tolist(), tolerance=_TOLERANCE)
+        return _Pool(self.task, (*self.learnwares, *others), e, weights, q - weights @ e)
 
     def unknown(self, found: Sequence[Placed]) -> list[Placed]:
         """Those that are not in the pool, each once."""
@@ -192,13 +185,13 @@ def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Pl
     the landmarks leave over of the right members is what they leave over of the task.
     """
     found = pool.sparse(range(len(pool.learnwares)), max_members)
-    heavy = heaviest(pool.weights, _HEAVIEST).tolist()
     for _ in range(_EXCHANGES):
         fresh = pool.unknown(candidates.along(pool.lacking_without_each(found), _ADDED))
         if not fresh:
             break
         tried = range(len(pool.learnwares), len(pool.learnwares) + len(fresh))
-        pool = pool.with_more(fresh)
+        pool = pool.remixed(fresh)
+        heavy = heaviest(pool.weights, _HEAVIEST).tolist()
         better = pool.sparse(list(dict.fromkeys([*found.members.tolist(), *tried, *heavy])), max_members)
         if better.mmd2 > _WORTH * found.mmd2:
             break
