@@ -1,6 +1,8 @@
 """How quick validation is, and what a sandbox costs; ``make bench-validation`` writes the figures.
 
 - submit to VERIFIED, p50, with the environment at hand (`warm_p50_s`) and without (`cold_p50_s`);
+- a reuser's first answer, where it takes over the sandbox of the validation (`first_answer_handed_over_p50_s`) and
+  where one starts for it (`first_answer_started_anew_p50_s`);
 - making that environment (NumPy, scikit-learn) beside ``venv`` and ``pip`` in the same run (`cold_ratio_to_pip`);
 - predictions per second through a warm sandbox as a part of those of the same model called directly, for batches of
   1,000 rows x 64 and models of several sizes (`predict_throughput_ratios`): a batch costs about the same on its way
@@ -102,8 +104,28 @@ def validation_figures(scratch: Path, rounds: int, cold_rounds: int) -> Figures:
             "venv_and_pip_p50_s": statistics.median(pip),
             "cold_ratio_to_pip": statistics.median(ours / theirs for ours, theirs in zip(made, pip, strict=True)),
             "executor": report.executor,
+            **handover_figures(dock, scratch, max(3, rounds // 3)),
             **shared_figures(dock),
         }
+
+
+def handover_figures(dock: learndock.Dock, scratch: Path, rounds: int) -> Figures:
+    """Seconds to a reuser's first answer, through the sandbox of the validation and through one that starts for it."""
+    rows = np.zeros((10, COLUMNS))
+    handed_over, started_anew = [], []
+    for number in range(rounds):
+        receipt = dock.submit(package(scratch, f"handed over {number}", LogisticRegression(), number))
+        if not dock.wait_until_validated(receipt.learnware_id).passed:
+            raise SystemExit("A package that is to be handed over was not verified.")
+        for seconds in (handed_over, started_anew):
+            started = time.perf_counter()
+            with dock.reuse([receipt.learnware_id]) as reuser:
+                reuser.predict(rows)
+                seconds.append(time.perf_counter() - started)
+    return {
+        "first_answer_handed_over_p50_s": statistics.median(handed_over),
+        "first_answer_started_anew_p50_s": statistics.median(started_anew),
+    }
 
 
 def shared_figures(dock: learndock.Dock) -> Figures:

@@ -30,6 +30,9 @@ Watcher = Callable[[str, int, Report], None]
 """Is told the check that begins, how much is done in percent, and the report so far; may raise to stop."""
 
 
+Keep = Callable[[ModelProcess], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
     """The report, and what the model made of the specification's atoms where it is verified."""
@@ -69,12 +72,17 @@ class Examination:
         Time for one batch.
     watcher
         Follows it.
+    keep
+        Gets the running model of a package that passed all checks, and closes it; None to have it closed.
     """
 
-    def __init__(self, sandboxes: Sandboxes, *, predict_seconds: float, watcher: Watcher) -> None:
+    def __init__(
+        self, sandboxes: Sandboxes, *, predict_seconds: float, watcher: Watcher, keep: Keep | None = None
+    ) -> None:
         self._sandboxes = sandboxes
         self._predict_seconds = predict_seconds
         self._watcher = watcher
+        self._keep = keep
         self._report = Report()
         self._lock = threading.Lock()
         self._model: ModelProcess | None = None
@@ -138,11 +146,24 @@ class Examination:
         try:
             self._check("loads", load)
             assert self._model is not None  # noqa: S101  # it is loaded
-            return self._observe(self._model, semantic, inspection)
+            outputs = self._observe(self._model, semantic, inspection)
+            self._part_with(self._model)
+            return outputs
         finally:
             if self._model is not None:
                 self._model.close()
                 self._report = replace(self._report, log_tail=self._model.log_tail)
+
+    def _part_with(self, model: ModelProcess) -> None:
+        """Give a model that passed to whoever keeps such."""
+        if self._keep is None:
+            return
+        with self._lock:
+            if self._aborted:
+                return
+            self._model = None
+        self._report = replace(self._report, log_tail=model.log_tail)
+        self._keep(model)
 
     def _adopt(self, model: ModelProcess) -> None:
         with self._lock:

@@ -129,6 +129,10 @@ class BubblewrapProcess:
         """Last 16 KiB of its standard error."""
         return self._log.text()
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give it another part of busy processors; whether that could be done."""
+        return self._process.poll() is None and self._group.weigh(cpu_weight)
+
     def kill(self) -> None:
         """End it and everything that it started."""
         self._end(ExitCause.KILLED)

@@ -63,6 +63,16 @@ class ControlGroup:
         """Whether the kernel bounds the memory of the whole group."""
         return any((folder / name).exists() for folder in self.folders for name in _MEMORY_FILES)
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give it another part of busy processors; whether that could be done."""
+        done = False
+        for folder in self.folders:
+            for file, value in _weights(cpu_weight).items():
+                if (folder / file).exists():
+                    (folder / file).write_text(value)
+                    done = True
+        return done
+
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel had to end a process of the group for want of memory."""
         return any(
@@ -103,14 +113,17 @@ def _settings(limits: Limits) -> dict[str, str]:
         "memory.oom.group": "1",
         "pids.max": str(limits.pids),
         "cpu.max": f"{quota} {_PERIOD}",
-        "cpu.weight": str(max(1, int(limits.cpu_weight * 100))),
         # Version 1; the sum with swap cannot be set before the memory
         "memory.limit_in_bytes": memory,
         "memory.memsw.limit_in_bytes": memory,
         "cpu.cfs_period_us": str(_PERIOD),
         "cpu.cfs_quota_us": quota,
-        "cpu.shares": str(max(2, int(limits.cpu_weight * 1024))),
+        **_weights(limits.cpu_weight),
     }
+
+
+def _weights(cpu_weight: float) -> dict[str, str]:
+    return {"cpu.weight": str(max(1, int(cpu_weight * 100))), "cpu.shares": str(max(2, int(cpu_weight * 1024)))}
 
 
 def _parents() -> list[Path]:

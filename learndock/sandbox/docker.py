@@ -127,7 +127,7 @@ class DockerExecutor:
         pids = max(limits.pids, _GVISOR_PIDS) if self._is_gvisor else limits.pids
         return {
             "cap_drop": ["ALL"],
-            "cpu_shares": max(2, int(limits.cpu_weight * 1024)),
+            "cpu_shares": _shares(limits.cpu_weight),
             "environment": ENVIRONMENT,
             "ipc_mode": "private",
             "labels": {
@@ -203,6 +203,14 @@ class DockerProcess:
         """Last 16 KiB of its standard error."""
         return self._log.text()
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give it another part of busy processors; whether that could be done."""
+        try:
+            self._container.update(cpu_shares=_shares(cpu_weight))
+        except (APIError, requests.RequestException):  # it has ended, or its runtime cannot
+            return False
+        return True
+
     def kill(self) -> None:
         """End it and everything that it started."""
         self._end(ExitCause.KILLED)
@@ -268,6 +276,10 @@ class DockerProcess:
                 return  # nobody reads any more, or the engine is gone
             finally:
                 os.close(source)
+
+
+def _shares(cpu_weight: float) -> int:
+    return max(2, int(cpu_weight * 1024))
 
 
 def _descriptor(attached: Any) -> int:  # noqa: ANN401  # the SDK returns a file object around a socket, or a socket

@@ -119,6 +119,9 @@ class SandboxProcess(Protocol):
     def log_tail(self) -> str:
         """Last 16 KiB of its standard error."""
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give it another part of busy processors; whether that could be done."""
+
     def kill(self) -> None:
         """End it and everything that it started."""
 

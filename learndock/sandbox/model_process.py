@@ -194,6 +194,10 @@ class ModelProcess:
         """Train the model further; its new state lasts as long as the process."""
         self._call({"command": "finetune"}, (X, y), timeout)
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give the sandbox another part of busy processors; whether that could be done."""
+        return self._process.weigh(cpu_weight)
+
     def close(self) -> None:
         """End the sandbox; harmless when repeated, and while a call is waiting, which then fails."""
         _end(self._process)

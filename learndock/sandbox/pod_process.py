@@ -71,6 +71,10 @@ class PodProcess:
         """Last 16 KiB of its standard error."""
         return self._log.text()
 
+    def weigh(self, cpu_weight: float) -> bool:
+        """Give it another part of busy processors; whether that could be done."""
+        return False
+
     def kill(self) -> None:
         """End it and everything that it started."""
         self._end(ExitCause.KILLED)

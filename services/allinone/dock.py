@@ -14,6 +14,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from learndock.errors import InvalidInput, Reason
+from learndock.sandbox.model_process import ModelProcess
+from learndock.sandbox.spare import SpareModels
 from learndock.serving import server
 from learndock.serving.application import Application, Authenticator, Worker
 from learndock.serving.audit import RemoteAuditLog
@@ -40,6 +42,8 @@ ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105  # a file's name
 _PRIVATE = "127.0.0.1:0"
 _PUBLIC_THREADS = 64
 _DRAIN_SECONDS = 5.0
+# Validated models that wait for their reuse: how many, and for how long.
+_SPARE_MODELS, _SPARE_SECONDS = 4, 300.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class _Building:
         self._audit: RemoteAuditLog | None = None
         self._identity: Peer | None = None
         self._console: WebServer | None = None
+        self._spare: SpareModels[ModelProcess] | None = None
 
     def build(self, data_dir: Path, environments: Path) -> None:
         """Wire and start each service at a private address."""
@@ -136,6 +141,15 @@ class _Building:
         storage_address = self._start(
             storage.build(StorageSettings(data_dir=data_dir / "storage", service_token=token))
         )
+        reuse_settings = ReuseSettings(
+            data_dir=data_dir / "reuse",
+            environments_dir=environments,
+            storage_address=storage_address,
+            service_token=token,
+        )
+        self._spare = SpareModels(
+            most=_SPARE_MODELS, idle_seconds=_SPARE_SECONDS, life_seconds=reuse_settings.limits.wall_seconds
+        )
         self._start(
             validator.build(
                 ValidatorSettings(
@@ -143,7 +157,8 @@ class _Building:
                     environments_dir=environments,
                     storage_address=storage_address,
                     service_token=token,
-                )
+                ),
+                self._spare,
             )
         )
         self._start(
@@ -151,16 +166,7 @@ class _Building:
                 SearchSettings(data_dir=data_dir / "search", storage_address=storage_address, service_token=token)
             )
         )
-        self._start(
-            reuse.build(
-                ReuseSettings(
-                    data_dir=data_dir / "reuse",
-                    environments_dir=environments,
-                    storage_address=storage_address,
-                    service_token=token,
-                )
-            )
-        )
+        self._start(reuse.build(reuse_settings, spare=self._spare))
 
     def publish(self, listen: str) -> server.RunningServer:
         """Start the workers, and serve all services at one address."""
@@ -182,6 +188,8 @@ class _Building:
             running.stop(_DRAIN_SECONDS)
         for worker in self._workers():
             worker.stop(_DRAIN_SECONDS)
+        if self._spare is not None:
+            self._spare.close()
         for running in servers[1:]:
             running.stop(_DRAIN_SECONDS)
         for application in reversed(self._applications):

@@ -8,9 +8,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from learndock.sandbox.environment import DEFAULT_CONSTRAINTS, DEFAULT_MAX_BYTES
+from learndock.sandbox.executor import MIB, Limits
 from learndock.sandbox.pins import PinPolicy
 from learndock.serving.config import LISTEN
 from learndock.serving.sandbox_settings import SandboxSettings
+
+_LIFE_MARGIN_SECONDS = 30.0
 
 
 class Settings(SandboxSettings):
@@ -54,6 +57,12 @@ class Settings(SandboxSettings):
     expiry_interval_seconds: float = Field(default=30.0, gt=0, description="Time between looks for expired reusers.")
     prepare_threads: int = Field(default=2, ge=1, description="Reusers that are prepared at a time.")
     max_cache_bytes: int = Field(default=20 * 2**30, ge=0, description="Size of the folder of fetched packages.")
+
+    @property
+    def limits(self) -> Limits:
+        """What one sandbox may use; it outlives its time of replacement by one batch, and is then killed."""
+        life = self.sandbox_life_seconds + self.predict_seconds + _LIFE_MARGIN_SECONDS
+        return Limits(memory_bytes=self.memory_mib * MIB, wall_seconds=life)
 
     @property
     def database(self) -> str:

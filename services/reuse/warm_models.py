@@ -36,6 +36,11 @@ class RunningModel(Protocol):
 
 OpenPackage = Callable[[Path], RunningModel]
 HoldPackage = Callable[[MemberRecord], AbstractContextManager[Path]]
+TakeSpare = Callable[[str], RunningModel | None]
+
+
+def _none(_: str) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -224,11 +229,16 @@ class WarmModels:
         Starts the model of a package in a sandbox.
     allowance
         What they may take together and each.
+    take_spare
+        Gives a model that its validation has left running, by the package's SHA-256, for the caller alone.
     """
 
-    def __init__(self, hold: HoldPackage, open_package: OpenPackage, allowance: Allowance) -> None:
+    def __init__(
+        self, hold: HoldPackage, open_package: OpenPackage, allowance: Allowance, take_spare: TakeSpare = _none
+    ) -> None:
         self._hold = hold
         self._open_package = open_package
+        self._take_spare = take_spare
         self._allowance = allowance
         self._crowd = Crowd(allowance.most)
 
@@ -242,5 +252,8 @@ class WarmModels:
         return WarmModel(lambda: self._start(member), self._allowance, self._crowd)
 
     def _start(self, member: MemberRecord) -> RunningModel:
+        spare = self._take_spare(member.sha256)
+        if spare is not None:
+            return spare
         with self._hold(member) as package:
             return self._open_package(package)

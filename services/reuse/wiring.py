@@ -9,8 +9,9 @@ from pathlib import Path
 from learndock.errors import FailedPrecondition
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
-from learndock.sandbox.executor import MIB, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
+from learndock.sandbox.model_process import ModelProcess
+from learndock.sandbox.spare import SpareModels, Terms
 from learndock.serving.application import Application, Servicer
 from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
@@ -28,11 +29,10 @@ from services.reuse.reusers import Quota, Reusers
 from services.reuse.servicer import ReuseServicer
 from services.reuse.warm_models import Allowance, OpenPackage, WarmModels
 
-# A sandbox outlives its time of replacement by one batch, and is then killed.
-_LIFE_MARGIN_SECONDS = 30.0
 
-
-def build(settings: Settings, open_package: OpenPackage | None = None) -> Application:
+def build(
+    settings: Settings, open_package: OpenPackage | None = None, spare: SpareModels[ModelProcess] | None = None
+) -> Application:
     """Reuse service on its database.
 
     Parameters
@@ -41,13 +41,21 @@ def build(settings: Settings, open_package: OpenPackage | None = None) -> Applic
         Its settings.
     open_package
         Starts the model of a package; the sandbox's launcher when not given.
+    spare
+        Models that validations in this process have left running.
     """
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
     storage = settings.peer(settings.storage_address)
     packages = PackageCache(settings.data_dir / "packages", Downloads(storage.as_service), settings.max_cache_bytes)
     allowance = Allowance(settings.max_sandboxes, settings.predict_seconds, settings.sandbox_life_seconds)
-    models = WarmModels(packages.held, open_package or _sandboxed(settings), allowance)
+    terms = Terms(settings.executor, settings.limits)
+    models = WarmModels(
+        packages.held,
+        open_package or _sandboxed(settings),
+        allowance,
+        lambda sha256: spare.take(sha256, terms) if spare is not None else None,
+    )
     live = LiveReusers(models)
     changes = Changes()
     quota = Quota(
@@ -83,7 +91,6 @@ def _sandboxed(settings: Settings) -> OpenPackage:
 
     @cache
     def launcher() -> LearnwareLauncher:
-        life = settings.sandbox_life_seconds + settings.predict_seconds + _LIFE_MARGIN_SECONDS
         made = LearnwareLauncher(
             choose_executor(settings.executor, settings.cluster),
             EnvironmentCache(
@@ -93,7 +100,7 @@ def _sandboxed(settings: Settings) -> OpenPackage:
                 pins=settings.pins,
             ),
             settings.data_dir / "work",
-            Limits(memory_bytes=settings.memory_mib * MIB, wall_seconds=life),
+            settings.limits,
         )
         made.sweep()
         return made

@@ -9,7 +9,7 @@ from learndock.errors import LearndockError
 from learndock.sandbox import file_fence, index_gate
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
-from learndock.sandbox.executor import Executor
+from learndock.sandbox.executor import Executor, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
 from services.validator.config import Settings
 
@@ -19,10 +19,19 @@ _log = logging.getLogger(__name__)
 
 
 class Sandboxes:
-    """Makes the launcher as soon as an executor works."""
+    """Makes the launcher as soon as an executor works.
 
-    def __init__(self, settings: Settings) -> None:
+    Parameters
+    ----------
+    settings
+        Where models run.
+    limits
+        What each may use.
+    """
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
         self._settings = settings
+        self._limits = limits
         self._lock = threading.Lock()
         self._executor: Executor | None = None
         self._launcher: LearnwareLauncher | None = None
@@ -62,7 +71,7 @@ class Sandboxes:
                 pins=settings.pins,
             ),
             settings.data_dir / "work",
-            settings.limits,
+            self._limits,
             load_timeout=settings.load_seconds,
         )
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from learndock.sandbox.executor import Limits
+from learndock.sandbox.model_process import ModelProcess
+from learndock.sandbox.spare import SpareModels
+from learndock.sandbox.spare import Terms as SpareTerms
 from learndock.serving.application import Application, Servicer
 from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens
@@ -16,16 +21,24 @@ from services.validator.follower import Follower
 from services.validator.sandboxes import Sandboxes, Sweeper
 from services.validator.servicer import ValidatorServicer
 from services.validator.validations import Validations
-from services.validator.workers import Terms, Workers
+from services.validator.workers import Handover, Terms, Workers
 
 
-def build(settings: Settings) -> Application:
-    """Validator service on its database, with the sandbox that this machine offers."""
+def build(settings: Settings, spare: SpareModels[ModelProcess] | None = None) -> Application:
+    """Validator service on its database, with the sandbox that this machine offers.
+
+    Parameters
+    ----------
+    settings
+        Its settings.
+    spare
+        Where models of verified packages go on to wait for their reuse; None to have them ended.
+    """
     migrate(settings.database, Path(__file__).parent / "migrations")
     database = Database(settings.database)
     storage = settings.peer(settings.storage_address)
     catalogue = Catalogue(storage.as_service)
-    sandboxes = Sandboxes(settings)
+    sandboxes = Sandboxes(settings, settings.limits if spare is None else _longer(settings.limits, spare))
     changes = Changes()
     validations = Validations(
         database, catalogue, CallersCatalogue(storage.as_caller), changes, PageTokens(settings.page_secret)
@@ -44,7 +57,8 @@ def build(settings: Settings) -> Application:
         retry_seconds=settings.retry_seconds,
         predict_seconds=settings.predict_seconds,
     )
-    workers = Workers(database, catalogue, sandboxes, changes, settings.data_dir / "packages", terms)
+    handover = _handover(spare, SpareTerms(settings.executor, settings.limits)) if spare is not None else None
+    workers = Workers(database, catalogue, sandboxes, changes, settings.data_dir / "packages", terms, handover)
 
     def close() -> None:
         storage.close()
@@ -59,3 +73,12 @@ def build(settings: Settings) -> Application:
         close=close,
         dependencies={"database": database.ping},
     )
+
+
+def _handover(spare: SpareModels[ModelProcess], terms: SpareTerms) -> Handover:
+    return lambda sha256, model: spare.offer(sha256, model, terms)
+
+
+def _longer(limits: Limits, spare: SpareModels[ModelProcess]) -> Limits:
+    """A sandbox that may go on to serve a reuser lives as long as one that was started for it."""
+    return replace(limits, wall_seconds=limits.wall_seconds + spare.extra_seconds)

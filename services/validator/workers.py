@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 from pathlib import Path
@@ -12,6 +13,7 @@ from learndock.errors import Aborted, Cancelled, FailedPrecondition, Internal, L
 from learndock.examination.examination import Examination, Findings
 from learndock.examination.report import Report
 from learndock.learnware import VersionState
+from learndock.sandbox.model_process import ModelProcess
 from learndock.sandbox.owner import is_dead, own_mark
 from learndock.serving import telemetry
 from learndock.serving.changes import Changes
@@ -26,6 +28,10 @@ _IDLE_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
+
+
+Handover = Callable[[str, ModelProcess], None]
+"""Takes the loaded model of a verified package, by the package's SHA-256, and closes it in the end."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Workers:
         changes: Changes,
         packages: Path,
         terms: Terms,
+        handover: Handover | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -71,6 +78,7 @@ class Workers:
         self._changes = changes
         self._packages = packages
         self._terms = terms
+        self._handover = handover
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._at_work: set[Examination] = set()
@@ -155,25 +163,39 @@ class Workers:
         package = self._packages / f"{own_mark()}~{uuid.uuid4().hex}.zip"
         try:
             self._catalogue.download(lease.subject, package)
-            findings = self._examine(lease, package)
+            findings, model = self._examine(lease, package)
         finally:
             package.unlink(missing_ok=True)
-        self._conclude(lease, findings)
+        try:
+            self._conclude(lease, findings)
+            if model is not None and self._handover is not None:
+                self._handover(lease.subject.sha256, model)
+                model = None
+        finally:
+            if model is not None:
+                model.close()
 
-    def _examine(self, lease: Lease, package: Path) -> Findings:
+    def _examine(self, lease: Lease, package: Path) -> tuple[Findings, ModelProcess | None]:
+        kept: list[ModelProcess] = []
+
         def watch(phase: str, percent: int, report: Report) -> None:
             with self._database.write() as session:
                 queue.note_progress(session, lease, phase, percent, report)
             self._changes.tell()
 
-        examination = Examination(self._sandboxes, predict_seconds=self._terms.predict_seconds, watcher=watch)
+        examination = Examination(
+            self._sandboxes,
+            predict_seconds=self._terms.predict_seconds,
+            watcher=watch,
+            keep=kept.append if self._handover is not None else None,
+        )
         with self._lock:
             self._at_work.add(examination)
         try:
             if self._stopping.is_set():
                 examination.abort()
             with Heartbeat(self._database, lease, self._terms.lease_seconds, examination.abort):
-                return examination.run(package, lease.subject.semantic)
+                return examination.run(package, lease.subject.semantic), next(iter(kept), None)
         except Unavailable as error:  # neither storage's fault nor the package's
             raise Internal(error.reason, error.message) from error
         finally:

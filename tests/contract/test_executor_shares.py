@@ -20,33 +20,57 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     return made
 
 
+WORK = """
+    import os, sys, time
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(os.cpu_count()):
+        if os.fork() == 0:
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                pass
+            os._exit(0)
+    for _ in range(os.cpu_count()):
+        os.wait()
+    print(os.times().children_user)
+"""
+
+
 def test_processors_go_to_whom_weighs_more(executor: Executor) -> None:
-    code = """
-        import os, sys, time
-        print("ready", flush=True)
-        sys.stdin.readline()
-        for _ in range(os.cpu_count()):
-            if os.fork() == 0:
-                end = time.monotonic() + 3
-                while time.monotonic() < end:
-                    pass
-                os._exit(0)
-        for _ in range(os.cpu_count()):
-            os.wait()
-        print(os.times().children_user)
-    """
-    command = [executor.python, "-I", "-c", textwrap.dedent(code)]
-    processes = [executor.start(command, limits=limits(weight)) for weight in (1.0, 0.1)]
+    heavy, light = processor_seconds(executor, (1.0, 0.1))
+    assert heavy > 2 * light
+
+
+def test_a_sandbox_can_be_made_to_weigh_more(executor: Executor) -> None:
+    if executor.name == "gvisor":
+        pytest.skip("gVisor's runtime may refuse, and then it is told")
+    first, second = processor_seconds(executor, (0.1, 0.1), weigh_first=1.0)
+    assert first > 2 * second
+
+
+def test_one_that_has_ended_cannot(executor: Executor) -> None:
+    process = executor.start(["/bin/true"], limits=limits(0.1))
+    process.wait(PATIENCE)
+    assert not process.weigh(1.0)
+
+
+def processor_seconds(
+    executor: Executor, weights: tuple[float, ...], weigh_first: float | None = None
+) -> tuple[float, ...]:
+    """What sandboxes of these weights get, side by side."""
+    command = [executor.python, "-I", "-c", textwrap.dedent(WORK)]
+    processes = [executor.start(command, limits=limits(weight)) for weight in weights]
     try:
         assert {process.read(6, Deadline(PATIENCE)) for process in processes} == {b"ready\n"}
+        if weigh_first is not None:
+            assert processes[0].weigh(weigh_first)
         for process in processes:
             process.write(b"go\n", Deadline(PATIENCE))
-        heavy, light = (float(process.read(100, Deadline(PATIENCE))) for process in processes)
+        return tuple(float(process.read(100, Deadline(PATIENCE))) for process in processes)
     finally:
         for process in processes:
             process.kill()
             process.wait(PATIENCE)
-    assert heavy > 2 * light
 
 
 def limits(weight: float) -> Limits:

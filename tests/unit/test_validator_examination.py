@@ -14,6 +14,7 @@ from learndock.examination.report import CHECKS, Report, Verdict
 from learndock.learnware import FeatureSpace, FormatClass, Modality
 from learndock.package.archive import PackageArchive
 from learndock.rkme.specification import Specification
+from learndock.sandbox.model_process import ModelProcess
 from services.validator.config import Settings
 from services.validator.sandboxes import Sandboxes
 from tests.support.models import ATOMS, GOOD_PREDICT, model_package
@@ -23,7 +24,8 @@ from tests.support.rewrite import rewritten
 @pytest.fixture(scope="module")
 def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Sandboxes:
     folder = tmp_path_factory.mktemp("validator")
-    return Sandboxes(Settings(data_dir=folder, executor="bubblewrap", memory_mib=256, sandbox_seconds=60))
+    settings = Settings(data_dir=folder, executor="bubblewrap", memory_mib=256, sandbox_seconds=60)
+    return Sandboxes(settings, settings.limits)
 
 
 def ignore(phase: str, percent: int, report: Report) -> None:
@@ -211,7 +213,8 @@ def test_an_examination_can_be_stopped(sandboxes: Sandboxes, tmp_path: Path) -> 
 
 
 def test_without_a_sandbox_nothing_runs(tmp_path: Path) -> None:
-    none = Sandboxes(Settings(data_dir=tmp_path / "data", executor="none"))
+    settings = Settings(data_dir=tmp_path / "data", executor="none")
+    none = Sandboxes(settings, settings.limits)
     with pytest.raises(FailedPrecondition) as caught:
         examined(none, model_package(tmp_path))
     assert caught.value.reason is Reason.NO_SANDBOX
@@ -229,3 +232,18 @@ def test_regression_outputs_are_compared_with_the_description(sandboxes: Sandbox
     assert good.is_verified, good.report.reason
     assert np.asarray(good.atom_outputs).shape == (ATOMS,)
     assert examined(sandboxes, build(2)).report.reason.startswith("output_values: ")
+
+
+def test_a_good_model_is_kept_for_whoever_asks_for_it(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    kept: list[ModelProcess] = []
+    examination = Examination(sandboxes, predict_seconds=20.0, watcher=ignore, keep=kept.append)
+    assert examination.run(model_package(tmp_path), None).is_verified
+    with kept[0] as model:
+        assert len(model.predict(np.zeros((5, 3)))) == 5
+
+
+def test_a_bad_model_is_not_kept(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    kept: list[ModelProcess] = []
+    examination = Examination(sandboxes, predict_seconds=20.0, watcher=ignore, keep=kept.append)
+    assert not examination.run(model_package(tmp_path, predict="return np.full(len(X), np.nan)"), None).is_verified
+    assert kept == []
