@@ -7,7 +7,15 @@ from contextlib import contextmanager
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from learndock.client import transfer, validations
 from learndock.client.dock_reuse import ReuserProgress
@@ -23,9 +31,15 @@ def transfer_bar(what: str) -> Iterator[TransferProgress]:
     if not sys.stderr.isatty():
         yield transfer.silent
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what)
+        task = bar.add_task(what, total=None)  # nothing is known before the first bytes
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
