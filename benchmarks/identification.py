@@ -86,7 +86,8 @@ def main() -> int:
 @contextmanager
 def docked() -> Iterator[learndock.Dock]:
     """A dock of its own, as its administrator sees it."""
-    with tempfile.TemporaryDirectory() as folder:
+    # Byte code of environments may still be made behind.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         running = allinone.start(Path(folder), listen="127.0.0.1:0")
         try:
             with learndock.Dock(running.address, running.admin_token_file.read_text().strip()) as dock:

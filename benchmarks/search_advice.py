@@ -94,7 +94,9 @@ def _real(experiment: Experiment) -> dict[str, float]:
     market, told, nearest, best, without = Market(experiment), [], [], [], []
     for user in experiment.users:
         found = market.search(user.specification, top_k=1)
-        losses = [experiment.loss(said, user.truth) for said in market.outputs(user.rows)]
+        outputs = market.outputs(user.rows)
+        answers = outputs.argmax(axis=2) if experiment.classes else outputs
+        losses = [experiment.loss(said, user.truth) for said in answers]
         market.forget()
         told.append(found.advice is SearchAdvice.LIKELY_NOTHING_FITS)
         nearest.append(losses[int(found.singles[0].learnware_id) - 1])

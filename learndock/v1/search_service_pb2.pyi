@@ -86,7 +86,7 @@ class _SearchAdviceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchAd
     SEARCH_ADVICE_UNSPECIFIED: _SearchAdvice.ValueType  # 0
     """Nothing in particular."""
     SEARCH_ADVICE_LIKELY_NOTHING_FITS: _SearchAdvice.ValueType  # 1
-    """The best answer is no closer than chance: reuse is unlikely to help."""
+    """The best answer hardly overlaps with the task, or is no closer than chance: reuse is unlikely to help."""
     SEARCH_ADVICE_NO_COMPARABLE_LEARNWARE: _SearchAdvice.ValueType  # 2
     """No learnware can be compared with this specification: none is of its kind and dimension, or their described columns are others."""
     SEARCH_ADVICE_USE_MIXTURE: _SearchAdvice.ValueType  # 3
@@ -98,7 +98,7 @@ class SearchAdvice(_SearchAdvice, metaclass=_SearchAdviceEnumTypeWrapper):
 SEARCH_ADVICE_UNSPECIFIED: SearchAdvice.ValueType  # 0
 """Nothing in particular."""
 SEARCH_ADVICE_LIKELY_NOTHING_FITS: SearchAdvice.ValueType  # 1
-"""The best answer is no closer than chance: reuse is unlikely to help."""
+"""The best answer hardly overlaps with the task, or is no closer than chance: reuse is unlikely to help."""
 SEARCH_ADVICE_NO_COMPARABLE_LEARNWARE: SearchAdvice.ValueType  # 2
 """No learnware can be compared with this specification: none is of its kind and dimension, or their described columns are others."""
 SEARCH_ADVICE_USE_MIXTURE: SearchAdvice.ValueType  # 3

@@ -23,7 +23,7 @@ class Advice(StrEnum):
     """What the caller should know."""
 
     LIKELY_NOTHING_FITS = "LIKELY_NOTHING_FITS"
-    """The best answer is no closer than chance."""
+    """The best answer hardly overlaps with the task, or is no closer than chance."""
     NO_COMPARABLE_LEARNWARE = "NO_COMPARABLE_LEARNWARE"
     """Nothing can be compared with the specification."""
     USE_MIXTURE = "USE_MIXTURE"
