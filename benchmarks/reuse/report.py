@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 import json
+import math
 from pathlib import Path
 import sys
 from typing import Any
@@ -59,9 +60,21 @@ def page(result: Mapping[str, Any], across: Mapping[str, Any] | None = None) -> 
         *(_across(across) if across else ()),
         REFERENCE,
         PUBLISHED,
-        FAILURES,
+        FAILURES + "".join(_behind(result["datasets"])),
     ]
     return "\n".join(parts)
+
+
+def _behind(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Experiments on which the plain mean of our members, by the reference, is ahead of our default."""
+    for figures in datasets.values():
+        losses = figures["losses"]
+        theirs, ours = losses.get("reference_average_our_members", {}).get("mean", math.inf), losses["default"]["mean"]
+        if round(theirs, 4) < round(ours, 4):
+            yield (
+                f"- **{figures['title']}.** The plain mean of the very members that our default asks loses"
+                f" {theirs:.4f}, our default {ours:.4f}.\n"
+            )
 
 
 def _experiment(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
