@@ -40,7 +40,8 @@ def figures() -> dict[str, float | str]:
     rows = generator.normal(MEMBERS / 2, 2.0, size=(ROWS, COLUMNS))
     executor = choose_executor()
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # Byte code is written behind the first run: a folder may not be empty in the moment it is removed.
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         environments = EnvironmentCache(scratch / "environments")
         launcher = LearnwareLauncher(executor, environments, scratch / "running", Limits(wall_seconds=_LIFE_SECONDS))
         direct, sandboxed = [], []
