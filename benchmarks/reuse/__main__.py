@@ -39,7 +39,7 @@ def main() -> int:
         "--only",
         nargs="*",
         default=[],
-        help="names of experiments to run; the others' figures stay as they are in the file",
+        help="names of experiments to run; the others' figures stay in the file, marked as of an earlier run",
     )
     parser.add_argument("--small", action="store_true", help="few owners and users: minutes become seconds")
     parser.add_argument("--report", type=Path, help="page to write of the figures, such as docs/evaluation.md")
@@ -53,13 +53,19 @@ def main() -> int:
     ]
     play = partial(evaluate, given=arguments.data, small=arguments.small, python=arguments.reference)
     path = arguments.json or (TRIED if arguments.small else RESULTS)
-    kept = (report.read(path) or {}).get("datasets", {}) if arguments.only else {}
+    kept = _earlier(path) if arguments.only else {}
     found = {**kept, **_all(names, play, arguments.processes)}
     result = {**summary(found, small=arguments.small), "overhead": overhead.figures()}
     write(result, path)
     if arguments.report:
         arguments.report.write_text(report.page(result, report.read(Path("benchmarks/results/hetero.json"))))
     return 0
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """Figures that are in the file, marked as such."""
+    known = (report.read(path) or {}).get("datasets", {})
+    return {name: {**figures, "earlier": True} for name, figures in known.items()}
 
 
 def write(result: Mapping[str, Any], path: Path) -> None:

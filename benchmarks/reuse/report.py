@@ -79,7 +79,8 @@ def _behind(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _experiment(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {figures['title']}\n"
-    yield f"{figures['owners']} owners, {figures['users']} users; {figures['metric']}.\n"
+    earlier = " Figures of an earlier run, by the code of its day." if figures.get("earlier") else ""
+    yield f"{figures['owners']} owners, {figures['users']} users; {figures['metric']}.{earlier}\n"
     yield "| method, no labels | loss | deviation over users | gap closed |\n|---|---|---|---|"
     for method, row in figures["losses"].items():
         closed = figures["gaps"].get(method)
