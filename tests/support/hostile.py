@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 import textwrap
@@ -51,6 +52,24 @@ def attempt(code: str) -> Hostile:
         "^predicts_atoms: RAISED: ",
         preamble=preamble,
         predict=f"if not attack(): raise PermissionError('refused')\n{GOOD_PREDICT}",
+    )
+
+
+def together(all_attempts: Iterable[Hostile]) -> Hostile:
+    """One model that makes several attempts one after the other, and works as soon as one of them does."""
+    each = [made.preamble.replace("def attack()", f"def attack_{number}()") for number, made in enumerate(all_attempts)]
+    tried = [
+        "def succeeds(attack):",
+        "    try:",
+        "        return attack()",
+        "    except Exception:",
+        "        return None",
+        f"attacks = [{', '.join(f'attack_{number}' for number in range(len(each)))}]",
+    ]
+    return Hostile(
+        "^predicts_atoms: RAISED: PermissionError: refused",
+        preamble="\n".join((*each, *tried)),
+        predict=f"if not any(map(succeeds, attacks)): raise PermissionError('refused')\n{GOOD_PREDICT}",
     )
 
 
