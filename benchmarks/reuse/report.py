@@ -35,6 +35,8 @@ and boosts for minutes each, and not on texts, for which it would fetch a senten
 feature spaces only.
 """
 
+EARLIER = " Figures of an earlier run, by the code of its day."
+
 FAILURES = """\
 ## Where it fails
 
@@ -79,7 +81,7 @@ def _behind(datasets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _experiment(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {figures['title']}\n"
-    earlier = " Figures of an earlier run, by the code of its day." if figures.get("earlier") else ""
+    earlier = EARLIER if figures.get("earlier") else ""
     yield f"{figures['owners']} owners, {figures['users']} users; {figures['metric']}.{earlier}\n"
     yield "| method, no labels | loss | deviation over users | gap closed |\n|---|---|---|---|"
     for method, row in figures["losses"].items():
@@ -100,7 +102,8 @@ def _overhead(figures: Mapping[str, Any]) -> str:
     return (
         "## What reuse costs\n\nFive random forests in sandboxes predict 10,000 rows of 64 numbers together; in"
         " multiples of the time that the same models take called directly, one after the other"
-        f" ({figures['members_seconds']:.1f} s, executor `{figures['executor']}`): {ratios}.\n"
+        f" ({figures['members_seconds']:.1f} s, executor `{figures['executor']}`): {ratios}."
+        f"{EARLIER if figures.get('earlier') else ''}\n"
     )
 
 
