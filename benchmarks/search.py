@@ -2,9 +2,9 @@
 
 Fills an index of each size with generated specifications (`benchmarks/search_families.py`) through a dock's own ingest
 path, and asks it over gRPC for a certified top 10 with a mixture; then puts the reference's own search, in an
-environment of its own, on the same 3,000 specifications. Every second task comes from four owners. The speed-up is one of
-searches a second, of 16 callers at once beside the reference, which is a library that does one after the other; the ratio
-of their times stands beside it.
+environment of its own, on the same 3,000 specifications. Every second task comes from four owners. The speed-up is one
+of searches a second, of 16 callers at once beside the reference, which is a library that does one after the other; the
+ratio of their times stands beside it.
 """
 
 from __future__ import annotations
