@@ -37,10 +37,21 @@ def found(key: IslandKey, entries: Iterable[Entry], *, number: int) -> IslandInd
         number=number,
         fit_time=datetime.now(UTC),
     )
-    learnwares = [place(fitted, entry) for entry in ordered]
+    learnwares = _placed(fitted, ordered)
     chosen = {entry.learnware_id for entry in basis}
     ordinary = background.fit([placed for placed in learnwares if placed.entry.learnware_id in chosen])
     return merged(key, fitted, ordinary, learnwares)
+
+
+def _placed(fitted: profile.Profile, entries: Sequence[Entry]) -> list[Placed]:
+    """Entries with their coordinates, all in one matrix: a million small arrays leave memory in pieces when they go."""
+    rows = np.empty((len(entries), fitted.width), dtype=np.float32)
+    placed = []
+    for row, entry in zip(rows, entries, strict=True):
+        one = place(fitted, entry)
+        row[:] = one.row
+        placed.append(Placed(entry, row, one.norm))
+    return placed
 
 
 def fitting_basis(entries: Sequence[Entry]) -> list[Entry]:
