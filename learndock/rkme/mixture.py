@@ -118,10 +118,10 @@ def _affine(grams: NDArray[np.float64], targets: Matrix) -> Matrix:
     return np.asarray(solved[:, :, 0] + level[:, None] * solved[:, :, 1])
 
 
-def duality_gap(gram: Matrix, target: Vector, weights: Vector) -> float:
-    """How much lower than at `weights` the objective w'Gw - 2c'w can be on the simplex at most, >= 0."""
-    gradient = 2.0 * (gram @ weights - target)
-    return float(max(0.0, gradient @ weights - gradient.min()))
+def duality_gap(gram: Matrix, target: Vector, members: NDArray[np.int64], weights: Vector) -> float:
+    """How much lower the objective w'Gw - 2c'w can be on the simplex than by these weights of members at most, >= 0."""
+    gradient = 2.0 * (weights @ gram[members] - target)
+    return float(max(0.0, gradient[members] @ weights - gradient.min()))
 
 
 def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
@@ -226,8 +226,5 @@ def _mixture(
     """A mixture of given members with their best weights."""
     order = np.argsort(-weights, kind="stable")
     members, weights = members[order], weights[order]
-    reached = weights @ gram[members]
-    value = float(reached[members] @ weights - 2.0 * target[members] @ weights + target_norm)
-    gradient = 2.0 * (reached - target)
-    gap = float(max(0.0, gradient[members] @ weights - gradient.min()))
-    return MixtureWeights(members, weights, max(0.0, value), gap)
+    value = float(weights @ gram[np.ix_(members, members)] @ weights - 2.0 * target[members] @ weights + target_norm)
+    return MixtureWeights(members, weights, max(0.0, value), duality_gap(gram, target, members, weights))
