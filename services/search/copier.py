@@ -62,4 +62,4 @@ class Copier(BackgroundWorker):
         if latest is None:
             return True
         age = datetime.now(UTC) - datetime.fromisoformat(latest.save_time)
-        return sequence != latest.sequence and age >= self._interval
+        return age >= self._interval and (sequence != latest.sequence or not self._copies.is_whole(latest))
