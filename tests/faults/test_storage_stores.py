@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 import random
 import threading
@@ -48,16 +48,20 @@ def proxy(server: ObjectStore) -> Iterator[TcpProxy]:
 
 @pytest.fixture
 def storage(proxy: TcpProxy, tmp_path: Path) -> Iterator[Storage]:
-    with served_storage(
-        tmp_path,
+    with served(proxy, tmp_path) as made:
+        yield made
+
+
+def served(proxy: TcpProxy, folder: Path, **settings: object) -> AbstractContextManager[Storage]:
+    return served_storage(
+        folder,
         s3_endpoint=proxy.address,
         s3_bucket="packages",
         s3_access_key=ACCESS_KEY,
         s3_secret_key=SECRET_KEY,
         s3_secure=False,
-        s3_timeout_seconds=1.0,
-    ) as made:
-        yield made
+        **settings,
+    )
 
 
 def test_an_object_store_that_is_gone_is_unavailable_and_nothing_is_lost(storage: Storage, proxy: TcpProxy) -> None:
@@ -102,11 +106,12 @@ def test_searches_are_unaffected_while_the_object_store_is_gone(
         assert set(found()) == {before, later}, "the index follows the catalogue"
 
 
-def test_an_object_store_that_hangs_is_unavailable(storage: Storage, proxy: TcpProxy) -> None:
+def test_an_object_store_that_hangs_is_unavailable(storage: Storage, proxy: TcpProxy, tmp_path: Path) -> None:
     learnware_id = storage.verified(package("hangs"))
-    proxy.change = lambda data: _never()
-    with pytest.raises(errors.Unavailable):
-        download(storage.ann, learnware_id)
+    with served(proxy, tmp_path, s3_timeout_seconds=3.0) as impatient:
+        proxy.change = lambda data: _never()
+        with pytest.raises(errors.Unavailable):
+            download(impatient.ann, learnware_id)
 
 
 def _never() -> bytes:

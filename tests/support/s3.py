@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import hashlib
+import io
 import json
 from pathlib import Path
 import shutil
@@ -18,6 +20,7 @@ from services.storage.s3_blobs import S3Blobs
 
 ACCESS_KEY, SECRET_KEY = "access-of-the-tests", "secret-of-the-tests"
 _READY_SECONDS = 60
+_FIRST = b"the first object"
 
 
 class ObjectStore:
@@ -47,7 +50,7 @@ class ObjectStore:
         )
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it takes objects, the first of which takes it seconds on a busy machine."""
         s3, master, volume, filer, *inner = self._ports
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -75,13 +78,19 @@ class ObjectStore:
         until = time.monotonic() + _READY_SECONDS
         while True:
             try:
-                S3Blobs(self.bucket("ready-now")).stat("0" * 64)
+                _write_and_remove(S3Blobs(self.bucket("ready-now", timeout_seconds=_READY_SECONDS)))
             except Unavailable:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.2)
             else:
                 return
+
+
+def _write_and_remove(blobs: S3Blobs) -> None:
+    sha256 = hashlib.sha256(_FIRST).hexdigest()
+    blobs.put(io.BytesIO(_FIRST), len(_FIRST), sha256)
+    blobs.delete(sha256)
 
 
 @contextmanager
