@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import json
+import math
+import time
 from typing import Any, Protocol
 
 import grpc
 
-from learndock.status import from_rpc_error
+from learndock.status import from_rpc_error, is_told
 from learndock.tls import RenewedChannel, TlsFiles
 from learndock.v1 import (
     identity_service_pb2,
@@ -36,6 +38,8 @@ _RETRIES = {
     "backoffMultiplier": 3,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
+# Pauses before a call with a `request_id` is made again: as of the methods above, but only where no service answered.
+_PAUSES = (0.1, 0.3, 0.9, 1.0)
 # While half of the calls fail, nothing is repeated: retries must not keep a service down.
 _RETRY_BUDGET = {"maxTokens": 100, "tokenRatio": 0.1}
 _SERVICES = (
@@ -131,10 +135,17 @@ class CallingChannel(grpc.Channel):
     def _answering(self, method: Callable[..., Any], *, unary: bool) -> Callable[..., Any]:
         def call(request: Any, timeout: float | None = None) -> Any:
             seconds = self._policy.timeout(unary=unary) if timeout is None else timeout
-            try:
-                return method(request, timeout=seconds, metadata=self._policy.metadata())
-            except grpc.RpcError as error:
-                raise from_rpc_error(error) from error
+            ends_at = math.inf if seconds is None else time.monotonic() + seconds
+            # What carries a request id has one effect however often it comes; others have none.
+            pauses = iter(_PAUSES if getattr(request, "request_id", "") else ())
+            while True:
+                try:
+                    return method(request, timeout=_left(ends_at), metadata=self._policy.metadata())
+                except grpc.RpcError as error:
+                    pause = next(pauses, None)
+                    if pause is None or not _is_lost(error) or time.monotonic() + pause >= ends_at:
+                        raise from_rpc_error(error) from error
+                    time.sleep(pause)
 
         return call
 
@@ -159,6 +170,15 @@ class CallingChannel(grpc.Channel):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _left(ends_at: float) -> float | None:
+    return None if ends_at == math.inf else ends_at - time.monotonic()
+
+
+def _is_lost(error: grpc.RpcError) -> bool:
+    """Whether nobody knows what became of a call, or nobody took it."""
+    return isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAVAILABLE and not is_told(error)
 
 
 class ResponseStream:

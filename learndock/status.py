@@ -80,6 +80,11 @@ def from_rpc_error(rpc_error: grpc.RpcError) -> LearndockError:
     return _with_details(error_class, message, status)
 
 
+def is_told(rpc_error: grpc.RpcError) -> bool:
+    """Whether a service told this failure, and not gRPC itself, which had none to ask or lost it."""
+    return isinstance(rpc_error, grpc.Call) and _status_of(rpc_error) is not None
+
+
 def _status_of(call: grpc.Call) -> status_pb2.Status | None:
     try:
         return rpc_status.from_call(call)

@@ -22,7 +22,9 @@ from sqlalchemy import (
     String,
     create_engine,
     event,
+    func,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InternalError, OperationalError
@@ -246,6 +248,7 @@ def once(
     digest = hashlib.sha256(
         type(request).DESCRIPTOR.full_name.encode() + request.SerializeToString(deterministic=True)
     ).hexdigest()
+    _hold_request(session, f"{caller_id} {request_id}")
     known = session.get(model, (caller_id, request_id))
     if known is None:
         response = make()
@@ -265,3 +268,9 @@ def once(
             resource=request_id,
         )
     return response_type.FromString(known.response)
+
+
+def _hold_request(session: Session, name: str) -> None:
+    """Let another try of the same request wait until this one has ended; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))

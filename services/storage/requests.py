@@ -31,14 +31,35 @@ class AnsweredRequests:
         self._database = database
         self._feed = feed
 
-    def known(self, principal: Principal, request: Repeatable, response_type: type[_Response]) -> _Response | None:
-        """The answer that a request got before, if it came before.
+    def made(
+        self,
+        principal: Principal,
+        request: Repeatable,
+        response_type: type[_Response],
+        work: Callable[[], _Response],
+    ) -> _Response:
+        """The answer of long `work`, which ends with `answer`; or the one that the request got before or meanwhile.
+
+        Two tries of one request may be at work, when the connection of the first broke: the later one then finds things
+        gone that the former has used up.
 
         Raises
         ------
         Aborted
             REQUEST_ID_REUSED.
         """
+        known = self._known(principal, request, response_type)
+        if known is not None:
+            return known
+        try:
+            return work()
+        except Exception:
+            known = self._known(principal, request, response_type)
+            if known is None:
+                raise
+            return known
+
+    def _known(self, principal: Principal, request: Repeatable, response_type: type[_Response]) -> _Response | None:
         if not request.request_id:
             return None
         with self._database.read() as session:

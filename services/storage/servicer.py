@@ -90,19 +90,20 @@ class StorageServicer(rpc.StorageServiceServicer):
     def FinishUpload(self, request: pb.FinishUploadRequest, context: Context) -> pb.FinishUploadResponse:
         """Check and enter a package."""
         principal = caller.current()
-        known = self._requests.known(principal, request, pb.FinishUploadResponse)
-        if known is not None:
-            return known
-        submission = messages.submission_from_message(request, self._uploads.get(principal, request.upload_id))
-        with self._desk.examined(principal, submission) as inspection:
-            return self._requests.answer(
-                principal,
-                request,
-                pb.FinishUploadResponse,
-                lambda session: messages.entered_to_message(
-                    *self._desk.enter(session, principal, submission, inspection)
-                ),
-            )
+
+        def work() -> pb.FinishUploadResponse:
+            submission = messages.submission_from_message(request, self._uploads.get(principal, request.upload_id))
+            with self._desk.examined(principal, submission) as inspection:
+                return self._requests.answer(
+                    principal,
+                    request,
+                    pb.FinishUploadResponse,
+                    lambda session: messages.entered_to_message(
+                        *self._desk.enter(session, principal, submission, inspection)
+                    ),
+                )
+
+        return self._requests.made(principal, request, pb.FinishUploadResponse, work)
 
     def CancelUpload(self, request: pb.CancelUploadRequest, context: Context) -> pb.CancelUploadResponse:
         """Forget an upload."""

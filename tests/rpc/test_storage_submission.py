@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import hashlib
 from pathlib import Path
@@ -120,6 +121,20 @@ def test_a_repeated_request_has_one_effect(storage: Storage) -> None:
     with pytest.raises(errors.Aborted) as caught:
         storage.ann.StartUpload(pb.StartUploadRequest(size_bytes=5, request_id="finish"))
     assert caught.value.reason is Reason.REQUEST_ID_REUSED
+
+
+def test_tries_of_one_request_at_the_same_time_have_one_effect(storage: Storage) -> None:
+    for number in range(3):
+        data = package(str(number))
+        finish = pb.FinishUploadRequest(
+            upload_id=storage.send(storage.ann, data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            request_id=f"finish {number}",
+        )
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(storage.ann.FinishUpload, [finish] * 4))
+        assert answers == [answers[0]] * 4
+    assert len(ids(storage.ann)) == 3
 
 
 @pytest.mark.parametrize(
