@@ -3,7 +3,8 @@
 DIR holds `manifest.json`, `packages/` and `tasks/`. The manifest tells for each task the measured score of every
 learnware. A *hit* is an answer whose score is within 0.01 of the best learnware's; *regret* is the best single
 learnware's score minus the first answer's. AVERAGE and JOB_SELECTOR take the members that the dock advises: the mixture
-where it says that mixing helps, else the nearest singles. The default is what `Dock.reuse` does when told nothing.
+where it says that mixing helps, else the nearest singles. The default is what `Dock.reuse` does when told nothing but
+the task's rows (`unlabelled`).
 """
 
 from __future__ import annotations
@@ -157,7 +158,10 @@ def predict(
 ) -> NDArray[np.generic]:
     """Predictions [n] of what was found, by a strategy or by the default."""
     members = result.members(Strategy.TOP1 if strategy is Strategy.TOP1 else None)
-    with dock.reuse(result if strategy is None else members, strategy=strategy) as reuser:
+    if strategy is None:
+        with dock.reuse(result, unlabelled=rows) as reuser:
+            return reuser.predict(rows).reshape(-1)
+    with dock.reuse(members, strategy=strategy) as reuser:
         return reuser.predict(rows).reshape(-1)
 
 

@@ -25,6 +25,7 @@ from benchmarks.reuse import figures, overhead, report
 from benchmarks.reuse.evaluation import evaluate, experiments, summary
 
 RESULTS = Path("benchmarks/results/reuse.json")
+OVERHEAD = "overhead"
 TRIED = Path("build/reuse-small/reuse.json")
 
 
@@ -39,7 +40,7 @@ def main() -> int:
         "--only",
         nargs="*",
         default=[],
-        help="names of experiments to run; the others' figures stay in the file, marked as of an earlier run",
+        help=f"names of experiments to run, or {OVERHEAD}; other figures stay in the file, marked as of an earlier run",
     )
     parser.add_argument("--small", action="store_true", help="few owners and users: minutes become seconds")
     parser.add_argument("--report", type=Path, help="page to write of the figures, such as docs/evaluation.md")
@@ -54,8 +55,9 @@ def main() -> int:
     play = partial(evaluate, given=arguments.data, small=arguments.small, python=arguments.reference)
     path = arguments.json or (TRIED if arguments.small else RESULTS)
     kept = _earlier(path) if arguments.only else {}
-    found = {**kept, **_all(names, play, arguments.processes)}
-    result = {**summary(found, small=arguments.small), "overhead": overhead.figures()}
+    found = {**kept.get("datasets", {}), **_all(names, play, arguments.processes)}
+    cost = overhead.figures() if OVERHEAD in arguments.only or OVERHEAD not in kept else kept[OVERHEAD]
+    result = {**summary(found, small=arguments.small), OVERHEAD: cost}
     write(result, path)
     if arguments.report:
         arguments.report.write_text(report.page(result, report.read(Path("benchmarks/results/hetero.json"))))
@@ -64,8 +66,9 @@ def main() -> int:
 
 def _earlier(path: Path) -> dict[str, Any]:
     """Figures that are in the file, marked as such."""
-    known = (report.read(path) or {}).get("datasets", {})
-    return {name: {**figures, "earlier": True} for name, figures in known.items()}
+    known = report.read(path) or {}
+    datasets = {name: {**figures, "earlier": True} for name, figures in known.get("datasets", {}).items()}
+    return {"datasets": datasets} | ({OVERHEAD: {**known[OVERHEAD], "earlier": True}} if OVERHEAD in known else {})
 
 
 def write(result: Mapping[str, Any], path: Path) -> None:

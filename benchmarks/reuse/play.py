@@ -16,6 +16,7 @@ from learndock.reuse.labels import Labelled
 from learndock.reuse.learning import own_linear, own_trees
 from learndock.reuse.member import Member
 from learndock.reuse.outputs import OutputKind, one_hot
+from learndock.reuse.reuser import Reuser
 from learndock.reuse.strategy import Strategy, make_reuser
 
 FIXED = (
@@ -63,7 +64,8 @@ def unlabelled(experiment: Experiment, market: Market) -> Unlabelled:
                 "top1": every[owner_number(nearest[0])],
                 "average_of_10": _loss(experiment, user, nearest, Strategy.AVERAGE),
                 "mixture": _loss(experiment, user, market.members(found, Strategy.JOB_SELECTOR), None),
-                "default": _loss(experiment, user, members, strategy),
+                "default_not_adapted": _loss(experiment, user, members, strategy),
+                "default": _loss(experiment, user, members, strategy, adapted=True),
             }
         )
         played.outputs.append(outputs.astype(np.float32))
@@ -76,8 +78,22 @@ def _answer(experiment: Experiment, said: Array) -> Array:
     return said.argmax(axis=1) if experiment.classes else said
 
 
-def _loss(experiment: Experiment, user: User, members: Sequence[Member], strategy: Strategy | None) -> float:
-    return experiment.loss(make_reuser(strategy, members).predict(user.rows), user.truth)
+def _loss(
+    experiment: Experiment,
+    user: User,
+    members: Sequence[Member],
+    strategy: Strategy | None,
+    *,
+    adapted: bool = False,
+) -> float:
+    return experiment.loss(_predicted(make_reuser(strategy, members), user, adapted=adapted), user.truth)
+
+
+def _predicted(reuser: Reuser, user: User, *, adapted: bool) -> Array:
+    """Predictions for the user's rows; `adapted` to them where there are classes, as `unlabelled` of `Dock.reuse`."""
+    if adapted and reuser.members[0].classifies:
+        reuser.adapt(user.rows)
+    return np.asarray(reuser.predict(user.rows))
 
 
 def labelled(experiment: Experiment, market: Market, count: int) -> Iterator[Losses]:
@@ -90,10 +106,11 @@ def labelled(experiment: Experiment, market: Market, count: int) -> Iterator[Los
         found = market.search(user.specification, top_k=NEAREST)
         members, strategy = market.default(found)
         presumed = presumed_for(found)
-        losses = {"DEFAULT": _loss(experiment, user, members, strategy)}
+        losses = {"DEFAULT": _loss(experiment, user, members, strategy, adapted=True)}
         for one in (*_fixed(experiment), Strategy.AUTO):
             reuser = make_reuser(one, members, labelled=known if one.needs_labels else None, presumed=presumed)
-            losses[one.value] = experiment.loss(reuser.predict(user.rows), user.truth)
+            predicted = _predicted(reuser, user, adapted=one is Strategy.AUTO)
+            losses[one.value] = experiment.loss(predicted, user.truth)
         market.forget()
         yield losses | {"SELF_TRAINED": self_trained(experiment, user, known)}
 

@@ -88,7 +88,11 @@ def reuse(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Predict for the rows of a file with one learnware or several."""
+    """Predict for the rows of a file with one learnware or several.
+
+    Where they are found, and neither --strategy nor --priors is given, classes that hardly occur among the rows are
+    held back.
+    """
     if bool(labels) != bool(labelled):
         raise typer.BadParameter("give --labels and --labelled together", param_hint="--labels")
     if sum(map(bool, (learnware_ids, search_data, specification))) != 1:
@@ -99,7 +103,10 @@ def reuse(
     with connect(context) as dock:
         found: Reusable = learnware_ids or dock.search(_task(search_data or data, specification))
         known = _labelled(labelled, labels) if labelled and labels else None
-        prediction, used, explanation = _predict(dock, found, rows, strategy, known, local=local, save=save)
+        adapting = not (learnware_ids or strategy or shares)
+        prediction, used, explanation = _predict(
+            dock, found, rows, strategy, known, adapting=adapting, local=local, save=save
+        )
     write_predictions(out, prediction.outputs if shares is None else prediction_with_priors(prediction, shares))
     if save:
         print_line(f"The package of this reuse is {save}; learndock submit {save} enters it.")
@@ -125,6 +132,7 @@ def _predict(
     strategy: Strategy | None,
     known: Labelled | None,
     *,
+    adapting: bool,
     local: bool,
     save: Path | None,
 ) -> tuple[Prediction, list[str], str]:
@@ -132,14 +140,14 @@ def _predict(
         with spinner("Fetching and starting the models"):
             at_home = dock.reuse(found, strategy=strategy, labelled=known, where="local")
         with at_home:
-            prediction = at_home.answer(rows)
+            prediction = at_home.adapt(rows) if adapting else at_home.answer(rows)
             if save:
                 at_home.save(save)
             return prediction, list(at_home.learnware_ids), at_home.explanation
     with reuser_bar("Getting ready") as progress:
         in_dock = dock.reuse(found, strategy=strategy, labelled=known, progress=progress)
     with in_dock, spinner("Predicting"):
-        prediction = in_dock.answer(rows)
+        prediction = in_dock.adapt(rows) if adapting else in_dock.answer(rows)
         if save:
             in_dock.save(save)
         return prediction, list(in_dock.learnware_ids), in_dock.reuser.explanation

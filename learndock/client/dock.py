@@ -30,6 +30,7 @@ from learndock.learnware import (
     Visibility,
 )
 from learndock.reuse.labels import Labelled
+from learndock.reuse.member import Inputs
 from learndock.rkme.private import PrivateSpecification
 from learndock.rkme.specification import Specification
 from learndock.tls import TlsFiles
@@ -254,6 +255,7 @@ class Dock(AccountMethods, KeepingMethods):
         *,
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
+        unlabelled: Inputs | None = None,
         where: Literal["dock"] = "dock",
         task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
@@ -267,6 +269,7 @@ class Dock(AccountMethods, KeepingMethods):
         *,
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
+        unlabelled: Inputs | None = None,
         where: Literal["local"],
         task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
@@ -279,6 +282,7 @@ class Dock(AccountMethods, KeepingMethods):
         *,
         strategy: Strategy | None = None,
         labelled: Labelled | None = None,
+        unlabelled: Inputs | None = None,
         where: Literal["dock", "local"] = "dock",
         task_input: FeatureSpace | None = None,
         timeout: float = 300.0,
@@ -295,6 +299,9 @@ class Dock(AccountMethods, KeepingMethods):
             singles of an answer; for ids, TOP1 for one and JOB_SELECTOR for several.
         labelled
             Rows whose truth is known, for the strategies that learn from them.
+        unlabelled
+            Rows of the task, such as those to predict: classes that hardly occur in them are then held back in all
+            answers, see `learndock.reuse.occurrence`. They go where the rows to predict go.
         where
             "dock" sends the inputs there; "local" downloads the packages, verifies them and runs them in this
             machine's sandbox, so that no input leaves it.
@@ -315,7 +322,12 @@ class Dock(AccountMethods, KeepingMethods):
         members = members_of(found, strategy)
         asked = task_input or (found.task_input if isinstance(found, SearchResult) else None)
         plan = Plan(
-            members, strategy_for(found, strategy, labelled=labelled is not None), labelled, presumed_for(found), asked
+            members,
+            strategy_for(found, strategy, labelled=labelled is not None),
+            labelled,
+            presumed_for(found),
+            asked,
+            unlabelled,
         )
 
         def at_home() -> LocalReuser:

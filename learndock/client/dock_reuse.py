@@ -25,6 +25,7 @@ from learndock.client.values import Reuser, ReuserState
 from learndock.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound, Reason
 from learndock.learnware import SemanticSpecification
 from learndock.reuse.member import Inputs
+from learndock.reuse.occurrence import Occurrence
 from learndock.reuse.outputs import OutputKind, as_probabilities, labels_of, one_hot
 from learndock.reuse.prediction import Fault, Prediction
 from learndock.reuse.priors import with_priors
@@ -82,6 +83,7 @@ class DockReuser:
         self._timeout = timeout
         self._progress = progress
         self._at_home = at_home
+        self._occurrence: Occurrence | None = None
         self.reuser = reuser
 
     @classmethod
@@ -115,7 +117,10 @@ class DockReuser:
         made = reuser_from_message(stub.CreateReuser(request).reuser)
         reuser = cls(stub, made, semantic, timeout=timeout, progress=progress, at_home=at_home)
         try:
-            return reuser.fit()
+            reuser.fit()
+            if plan.unlabelled is not None and semantic.task == "Classification":
+                reuser.adapt(plan.unlabelled)
+            return reuser
         except BaseException:
             reuser.close()
             raise
@@ -153,6 +158,21 @@ class DockReuser:
         Unavailable
             No member could answer (NO_MEMBER_LEFT), or the dock cannot be reached.
         """
+        return self._weighed(self._asked(X))
+
+    def adapt(self, X: Inputs) -> Prediction:  # noqa: N803
+        """Learn from a task's rows which classes occur in it, see `Reuser.adapt`; the answer to them.
+
+        It is learnt on this machine of the dock's answers: the dock keeps nothing of it. Errors as of `answer`.
+        """
+        prediction = self._asked(X)
+        self._occurrence = Occurrence.of(prediction)
+        return self._weighed(prediction)
+
+    def _weighed(self, prediction: Prediction) -> Prediction:
+        return self._occurrence.weighed(prediction) if self._occurrence else prediction
+
+    def _asked(self, X: Inputs) -> Prediction:  # noqa: N803
         batches = list(_batches(X))
         answers: list[pb.PredictStreamResponse] = []
         patience = Patience()

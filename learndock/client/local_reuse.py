@@ -97,6 +97,8 @@ class LocalReuser:
                 presumed=plan.presumed,
                 timeout=timeout,
             )
+            if plan.unlabelled is not None and estimator.members[0].classifies:
+                estimator.adapt(plan.unlabelled)
         except BaseException:
             _close(started)
             raise
@@ -114,8 +116,11 @@ class LocalReuser:
 
     def answer(self, X: Inputs) -> Prediction:  # noqa: N803
         """Outputs as the members give them, with who answered and who failed."""
-        prediction = self._estimator.answer(X)
-        return replace(prediction, faults=(*self._faults, *prediction.faults), outside=self._estimator.outside(X))
+        return self._told(self._estimator.answer(X), X)
+
+    def adapt(self, X: Inputs) -> Prediction:  # noqa: N803
+        """Learn from a task's rows which classes occur in it, see `Reuser.adapt`; the answer to them."""
+        return self._told(self._estimator.adapt(X), X)
 
     def predict(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.generic]:  # noqa: N803
         """Labels, int64 [n], of a classification; the members' numbers otherwise."""
@@ -124,6 +129,9 @@ class LocalReuser:
     def predict_proba(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.float64]:  # noqa: N803
         """Class probabilities, float64 [n, c]; see `Reuser.predict_proba`."""
         return self._estimator.predict_proba(X, priors=priors)
+
+    def _told(self, prediction: Prediction, X: Inputs) -> Prediction:  # noqa: N803
+        return replace(prediction, faults=(*self._faults, *prediction.faults), outside=self._estimator.outside(X))
 
     @property
     def explanation(self) -> str:

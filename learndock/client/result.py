@@ -10,6 +10,7 @@ from learndock.client.values import Certificate, Member, Mixture, SearchAdvice, 
 from learndock.errors import NotFound, Reason
 from learndock.learnware import FeatureSpace, SemanticSpecification
 from learndock.reuse.labels import Labelled
+from learndock.reuse.member import Inputs
 
 NEAREST = 10
 # An MMD2 is a square, as a variance is; those this many times farther than the nearest are left out.
@@ -182,6 +183,8 @@ class Plan:
         How they would answer without labels; None where that is not known.
     task_input
         What the task's columns are; needed where a member names its own.
+    unlabelled
+        Rows of the task, of which it is learnt which classes occur in it.
     """
 
     members: tuple[Member, ...]
@@ -189,6 +192,7 @@ class Plan:
     labelled: Labelled | None = None
     presumed: Strategy | None = None
     task_input: FeatureSpace | None = None
+    unlabelled: Inputs | None = None
 
 
 def strategy_for(found: Reusable, strategy: Strategy | None, *, labelled: bool) -> Strategy | None:

@@ -18,8 +18,8 @@ class AverageReuser(Reuser):
     one at a tie.
     """
 
-    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
-        outputs, faults = gather(self.members, self.class_set_, X, self.timeout if timeout is None else timeout)
+    def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
+        outputs, faults = gather(self.members, self.class_set_, X, timeout)
         answered = np.flatnonzero(outputs.present)
         return Prediction(
             outputs=outputs.as_given(outputs.mean(shares(self.members))),

@@ -42,10 +42,9 @@ class JobSelectorReuser(Reuser):
         self.router_ = Router.fit(self.members, seed=self.seed)
         return self
 
-    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:
-        """See `Reuser`; a row's member index is the member that counts for more than half, if there is one."""
+    def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
         rows = self._vectors(X)
-        outputs, faults = gather(self.members, self.class_set_, X, self.timeout if timeout is None else timeout)
+        outputs, faults = gather(self.members, self.class_set_, X, timeout)
         if rows is None:
             each = np.tile(outputs.weights(shares(self.members)), (len(X), 1))
         else:

@@ -68,9 +68,8 @@ class LabelledReuser(Reuser):
     def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
         """The combiner that the labelled rows call for."""
 
-    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
-        seconds = self.timeout if timeout is None else timeout
-        outputs, faults = gather(self.members, self.class_set_, X, seconds)
+    def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
+        outputs, faults = gather(self.members, self.class_set_, X, timeout)
         combined = self.combiner_.combine(outputs.widened(self.columns_), self.features_.of(X))
         kind = OutputKind.PROBABILITIES if outputs.classes else OutputKind.VALUES
         return Prediction(

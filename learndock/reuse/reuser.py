@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from learndock.errors import InvalidInput, Reason
 from learndock.reuse.member import Inputs, Member
+from learndock.reuse.occurrence import Occurrence
 from learndock.reuse.outputs import ClassSet, OutputKind, labels_of
 from learndock.reuse.prediction import Prediction
 from learndock.reuse.priors import with_priors
@@ -39,7 +40,18 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
         """Make ready to predict. Needs neither rows nor labels; both are there for scikit-learn's sake."""
         self.class_set_ = ClassSet.of([member.semantic.output for member in self.members])
         self.support_ = Support.of(self.members)
+        self.occurrence_: Occurrence | None = None
         return self
+
+    def adapt(self, X: Inputs) -> Prediction:
+        """Learn from a task's rows, without labels, which classes occur in it; see `Occurrence.of`.
+
+        Answers of class probabilities are weighed accordingly from then on, the returned one of these rows first.
+        Others stay as they are. What an earlier call taught is forgotten. Errors as of `answer`.
+        """
+        prediction = self._answer(X, self.timeout)
+        self.occurrence_ = Occurrence.of(prediction)
+        return self.occurrence_.weighed(prediction) if self.occurrence_ else prediction
 
     def outside(self, X: Inputs) -> NDArray[np.bool_] | None:
         """Rows unlike anything that a member was trained on, bool [n]; None where the specifications cannot tell.
@@ -51,7 +63,6 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
             return None
         return self.support_.outside(rows) if rows[0].size == self.support_.atoms[0].shape[1] else None
 
-    @abstractmethod
     def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:
         """Outputs as the members give them, with who answered and who failed.
 
@@ -67,6 +78,12 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
         Unavailable
             No member could answer (NO_MEMBER_LEFT).
         """
+        prediction = self._answer(X, self.timeout if timeout is None else timeout)
+        return self.occurrence_.weighed(prediction) if self.occurrence_ else prediction
+
+    @abstractmethod
+    def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
+        """`answer`, before it is known which classes occur."""
 
     def predict(self, X: Inputs, *, priors: Sequence[float] | None = None) -> NDArray[np.generic]:
         """Labels, int64 [n], of a classification; the members' numbers otherwise. `priors` as of `predict_proba`."""

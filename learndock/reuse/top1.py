@@ -12,9 +12,8 @@ from learndock.reuse.reuser import Reuser
 class Top1Reuser(Reuser):
     """The first member's outputs, untouched; the others are never asked."""
 
-    def answer(self, X: Inputs, *, timeout: float | None = None) -> Prediction:  # noqa: D102
-        seconds = self.timeout if timeout is None else timeout
-        answers, faults = ask([Question(0, self.members[0], X)], seconds)
+    def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
+        answers, faults = ask([Question(0, self.members[0], X)], timeout)
         if not answers:
             raise no_member_left(faults)
         return Prediction(answers[0].output, answers[0].kind, np.zeros(len(X), dtype=np.int32))

@@ -9,6 +9,7 @@ import threading
 from learndock.audit import AuditEntry
 from learndock.errors import LearndockError
 from learndock.serving import telemetry
+from learndock.serving.background import BackgroundWorker
 from learndock.serving.peers import Peer
 from learndock.v1 import identity_service_pb2 as pb
 from learndock.v1 import identity_service_pb2_grpc as rpc
@@ -29,18 +30,17 @@ class NoAuditLog:
         """Keep nothing."""
 
 
-class RemoteAuditLog:
+class RemoteAuditLog(BackgroundWorker):
     """Sends entries to the identity service; while it is away, they wait.
 
     Sending again is harmless, as each entry has an id.
     """
 
     def __init__(self, identity: Peer) -> None:
+        super().__init__("audit")
         self._stub = rpc.IdentityServiceStub(identity.as_service)
         self._waiting: deque[AuditEntry] = deque()
         self._some = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def record(self, entry: AuditEntry) -> None:
         """Take an entry."""
@@ -50,16 +50,11 @@ class RemoteAuditLog:
         self._waiting.append(entry)
         self._some.set()
 
-    def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
-
     def stop(self, grace: float) -> None:
         """Send what waits, for at most `grace` seconds."""
         self._stopping.set()
         self._some.set()
-        if self._thread.is_alive():
-            self._thread.join(grace)
+        super().stop(grace)
 
     def _run(self) -> None:
         batch: list[AuditEntry] = []

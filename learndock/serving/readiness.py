@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import logging
-import threading
 
 from learndock.errors import LearndockError
 from learndock.serving import telemetry
+from learndock.serving.background import BackgroundWorker
 from learndock.serving.server import RunningServer
 
 _LOOK_SECONDS = 2.0
@@ -19,7 +19,7 @@ _LOOK_SECONDS = 2.0
 _log = logging.getLogger("learndock.readiness")
 
 
-class Readiness:
+class Readiness(BackgroundWorker):
     """Looks at what a service needs, every two seconds.
 
     Parameters
@@ -31,21 +31,15 @@ class Readiness:
     """
 
     def __init__(self, running: RunningServer, dependencies: Mapping[str, Callable[[], object]]) -> None:
+        super().__init__("readiness")
         self._running = running
         self._dependencies = dependencies
         self._away: frozenset[str] = frozenset()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
 
     def start(self) -> None:
         """Look once, and then beside the calls."""
         self.look()
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """End."""
-        self._stopping.set()
-        self._thread.join(grace)
+        super().start()
 
     def look(self) -> None:
         """Look at everything, and tell."""

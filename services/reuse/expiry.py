@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from learndock.errors import LearndockError
+from learndock.serving.background import BackgroundWorker
 from services.reuse.reusers import Reusers
 
 _log = logging.getLogger("learndock.reuse")
 
 
-class Expiry:
+class Expiry(BackgroundWorker):
     """Looks for expired reusers every so often, in a thread of its own.
 
     Parameters
@@ -23,22 +23,12 @@ class Expiry:
     """
 
     def __init__(self, reusers: Reusers, interval: float) -> None:
+        super().__init__("expiry")
         self._reusers = reusers
         self._interval = interval
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="expiry", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """Stop looking."""
-        self._stopped.set()
-        self._thread.join(grace)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval):
+        while not self._stopping.wait(self._interval):
             try:
                 self._reusers.forget_expired()
             except LearndockError as error:  # the database may be busy; the next look does it

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 import logging
-import threading
 
 from learndock.errors import Unavailable
+from learndock.serving.background import BackgroundWorker
 from services.search.snapshot import SnapshotFile
 from services.search.snapshot_copies import SnapshotCopies
 
@@ -17,7 +17,7 @@ _PAUSE_AFTER_FAULT = 60.0
 _log = logging.getLogger("learndock.search")
 
 
-class Copier:
+class Copier(BackgroundWorker):
     """Copies the snapshot when the copy in the bucket is old, in a thread of its own: a first one is gigabytes.
 
     Parameters
@@ -31,20 +31,10 @@ class Copier:
     """
 
     def __init__(self, copies: SnapshotCopies, snapshots: SnapshotFile, interval: timedelta) -> None:
+        super().__init__("search-copier")
         self._copies = copies
         self._snapshots = snapshots
         self._interval = interval
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="search-copier", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """Give up a copy that is being made; the one before holds."""
-        self._stopping.set()
-        self._thread.join(grace)
 
     def _run(self) -> None:
         pause = _PAUSE_SECONDS
@@ -72,4 +62,4 @@ class Copier:
         if latest is None:
             return True
         age = datetime.now(UTC) - datetime.fromisoformat(latest.save_time)
-        return sequence != latest.sequence and age >= self._interval
+        return age >= self._interval and (sequence != latest.sequence or not self._copies.is_whole(latest))

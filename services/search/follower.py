@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import logging
-import threading
 import time
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
@@ -12,6 +11,7 @@ from tenacity.nap import sleep_using_event
 
 from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
 from learndock.serving import caller, telemetry
+from learndock.serving.background import BackgroundWorker
 from services.search.index import DockIndex
 from services.search.live import LiveIndex
 from services.search.source import CatalogueSource, ChangeStream, News
@@ -47,7 +47,7 @@ class FollowerStatus:
         return self.latest - self.applied
 
 
-class Follower:
+class Follower(BackgroundWorker):
     """Applies the catalogue's changes to the index in a thread, for ever.
 
     Parameters
@@ -59,25 +59,20 @@ class Follower:
     """
 
     def __init__(self, live: LiveIndex, source: CatalogueSource) -> None:
+        super().__init__("search-follower")
         self._live = live
         self._source = source
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="search-follower", daemon=True)
         self._stream: ChangeStream | None = None
         self._latest = 0
         self._following = self._caught_up = False
         self._published_at = time.monotonic()
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
 
     def stop(self, grace: float) -> None:
         """Stop following."""
         self._stopping.set()
         if self._stream is not None:
             self._stream.cancel()
-        self._thread.join(grace)
+        super().stop(grace)
 
     def status(self) -> FollowerStatus:
         """How far the index has followed."""

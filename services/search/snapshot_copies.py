@@ -104,6 +104,11 @@ class SnapshotCopies:
                     return None
                 raise
 
+    def is_whole(self, copy: Manifest) -> bool:
+        """Whether all objects of a copy are there. Raises `Unavailable`."""
+        with told():
+            return copy.parts <= self._held().keys()
+
     def save(self, *, wanted: Callable[[], bool]) -> bool:
         """Copy the snapshot as it lies on disk now; tells whether that was done.
 
@@ -190,7 +195,7 @@ class SnapshotCopies:
         return True
 
     def _bring(self, sha256: str, path: Path) -> bool:
-        """Write an object to a file; False where it is missing or damaged."""
+        """Write an object to a file; False where it is missing or damaged, and then removed to be sent anew."""
         digest = hashlib.sha256()
         try:
             with path.open("wb") as file:
@@ -203,7 +208,10 @@ class SnapshotCopies:
             if error.code in MISSING:
                 return False
             raise
-        return digest.hexdigest() == sha256
+        if digest.hexdigest() != sha256:
+            self._client.remove_object(self._bucket, self._parts + sha256)
+            return False
+        return True
 
 
 def _segments(folder: Path, length: int) -> Sequence[tuple[Path, int]]:

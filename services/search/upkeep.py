@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 
+from learndock.serving.background import BackgroundWorker
 from services.search.index import DockIndex
 from services.search.live import LiveIndex
 from services.search.snapshot import SnapshotFile
@@ -18,7 +19,7 @@ _PAUSE_AFTER_FAULT = 5.0
 _log = logging.getLogger("learndock.search")
 
 
-class Upkeep:
+class Upkeep(BackgroundWorker):
     """Fits islands anew and saves the index, in a thread of its own: neither keeps searches or changes waiting.
 
     Parameters
@@ -32,24 +33,18 @@ class Upkeep:
     """
 
     def __init__(self, live: LiveIndex, snapshots: SnapshotFile, *, snapshot_seconds: float) -> None:
+        super().__init__("search-upkeep")
         self._live = live
         self._snapshots = snapshots
         self._snapshot_seconds = snapshot_seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="search-upkeep", daemon=True)
         self._saving = threading.Lock()
         self._saved = _state(live.current)
         self._saved_at = time.monotonic()
         self._retired = 0
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
     def stop(self, grace: float) -> None:
         """Stop, and save the index as it is. A fit that takes longer is left; the next start makes it again."""
-        self._stopping.set()
-        self._thread.join(grace)
+        super().stop(grace)
         self._attempt(self._save)
 
     def _run(self) -> None:

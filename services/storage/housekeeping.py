@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 import logging
-import threading
 
 from learndock.errors import LearndockError
+from learndock.serving.background import BackgroundWorker
 from learndock.serving.sql import Database, now
 from services.storage import catalogue, changes, store
 from services.storage.collection import Collection
@@ -15,7 +15,7 @@ from services.storage.uploads import Uploads
 _log = logging.getLogger("learndock.storage")
 
 
-class Housekeeping:
+class Housekeeping(BackgroundWorker):
     """A worker that tidies up at its start and then every now and then."""
 
     def __init__(
@@ -28,23 +28,13 @@ class Housekeeping:
         change_retention: timedelta,
         interval_seconds: float,
     ) -> None:
+        super().__init__("housekeeping")
         self._database = database
         self._collection = collection
         self._uploads = uploads
         self._undelete_window = undelete_window
         self._change_retention = change_retention
         self._interval_seconds = interval_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """End after the step at hand."""
-        self._stopped.set()
-        self._thread.join(grace)
 
     def sweep(self) -> dict[str, int]:
         """One round; how much of each kind was removed."""
@@ -58,13 +48,13 @@ class Housekeeping:
     def _remove_orphans(self) -> int:
         removed = 0
         for blob in self._collection.orphans():
-            if self._stopped.is_set():
+            if self._stopping.is_set():
                 break
             removed += self._collection.remove(blob.sha256)
         return removed
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopping.is_set():
             try:
                 removed = self.sweep()
             except (LearndockError, OSError):  # the next round tries again
@@ -72,4 +62,4 @@ class Housekeeping:
             else:
                 if any(removed.values()):
                     _log.info("swept", extra=removed)
-            self._stopped.wait(self._interval_seconds)
+            self._stopping.wait(self._interval_seconds)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 import logging
 import secrets
-import threading
 import time
 
 from sqlalchemy import select
 
 from learndock.errors import DataLoss, LearndockError, NotFound
+from learndock.serving.background import BackgroundWorker
 from learndock.serving.sql import Database
 from learndock.serving.telemetry import PACKAGES_DAMAGED, PACKAGES_SCRUBBED
 from services.storage.blobs import BlobStore
@@ -21,7 +21,7 @@ _BATCH = 100
 _log = logging.getLogger("learndock.storage")
 
 
-class Scrub:
+class Scrub(BackgroundWorker):
     """A worker that reads every package once in an interval and puts aside those that are damaged.
 
     What was put aside is whole again once anybody uploads it. A round begins at a random digest, so that a service that
@@ -31,23 +31,16 @@ class Scrub:
     def __init__(
         self, database: Database, blobs: BlobStore, *, bytes_per_second: float, interval_seconds: float
     ) -> None:
+        super().__init__("scrub")
         self._database = database
         self._blobs = blobs
         self._bytes_per_second = bytes_per_second
         self._interval_seconds = interval_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scrub", daemon=True)
 
     def start(self) -> None:
         """Begin, unless there is no interval."""
         if self._interval_seconds:
-            self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """End after the piece at hand."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(grace)
+            super().start()
 
     def run_round(self) -> list[str]:
         """Read every package once; the digests of those that were put aside.
@@ -79,7 +72,7 @@ class Scrub:
             with self._database.read() as session:
                 batch = list(session.scalars(query.order_by(VersionRow.sha256).limit(_BATCH)))
             for sha256 in batch:
-                if self._stopped.is_set():
+                if self._stopping.is_set():
                     return
                 yield sha256
             if not batch:
@@ -91,8 +84,8 @@ class Scrub:
         try:
             for piece in self._blobs.chunks(sha256):
                 count += len(piece)
-                self._stopped.wait(max(0.0, count / self._bytes_per_second - (time.monotonic() - begun)))
-                if self._stopped.is_set():
+                self._stopping.wait(max(0.0, count / self._bytes_per_second - (time.monotonic() - begun)))
+                if self._stopping.is_set():
                     return True  # as far as it was read
         except NotFound:
             return True  # gone, which `fsck` tells; there is nothing to put aside
@@ -101,10 +94,10 @@ class Scrub:
         return True
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopping.is_set():
             begun = time.monotonic()
             try:
                 self.run_round()
             except (LearndockError, OSError):  # the next round tries again
                 _log.exception("scrub_failed")
-            self._stopped.wait(max(60.0, self._interval_seconds - (time.monotonic() - begun)))
+            self._stopping.wait(max(60.0, self._interval_seconds - (time.monotonic() - begun)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from tenacity import RetryCallState, Retrying, retry_always, stop_when_event_set, wait_exponential_jitter
 from tenacity.nap import sleep_using_event
 
 from learndock.calls import ResponseStream
 from learndock.errors import LearndockError, OutOfRange
+from learndock.serving.background import BackgroundWorker
 from learndock.serving.changes import Changes
 from learndock.serving.sql import Database
 from learndock.v1 import storage_service_pb2 as pb
@@ -20,7 +20,7 @@ from services.validator.catalogue import Catalogue, subject_of
 _log = logging.getLogger(__name__)
 
 
-class Follower:
+class Follower(BackgroundWorker):
     """Follows the change log in a thread, for ever, and remembers how far it came.
 
     Parameters
@@ -34,23 +34,18 @@ class Follower:
     """
 
     def __init__(self, database: Database, catalogue: Catalogue, changes: Changes) -> None:
+        super().__init__("validator-follower")
         self._database = database
         self._catalogue = catalogue
         self._changes = changes
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="validator-follower", daemon=True)
         self._stream: ResponseStream | None = None
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
 
     def stop(self, grace: float) -> None:
         """Stop following."""
         self._stopping.set()
         if self._stream is not None:
             self._stream.cancel()
-        self._thread.join(grace)
+        super().stop(grace)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -11,6 +11,7 @@ from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.environment import EnvironmentCache
 from learndock.sandbox.executor import Executor, Limits
 from learndock.sandbox.launcher import LearnwareLauncher
+from learndock.serving.background import BackgroundWorker
 from services.validator.config import Settings
 
 SWEEP_SECONDS = 20.0
@@ -76,22 +77,12 @@ class Sandboxes:
         )
 
 
-class Sweeper:
+class Sweeper(BackgroundWorker):
     """Removes what validators that died have left, at the start and then all the time."""
 
     def __init__(self, sandboxes: Sandboxes) -> None:
+        super().__init__("validator-sweeper")
         self._sandboxes = sandboxes
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="validator-sweeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin to sweep."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """Stop sweeping."""
-        self._stopping.set()
-        self._thread.join(grace)
 
     def _run(self) -> None:
         while True:

@@ -130,7 +130,9 @@ def test_what_no_copy_needs_is_removed(
 
 
 @pytest.mark.parametrize("harm", ["removed", "flipped"])
-def test_a_damaged_copy_is_none(tmp_path: Path, bucket: Bucket, generator: np.random.Generator, harm: str) -> None:
+def test_a_damaged_copy_is_none_and_is_made_anew(
+    tmp_path: Path, bucket: Bucket, generator: np.random.Generator, harm: str
+) -> None:
     live = filled_index(tmp_path / "first", [specification(generator, atoms=7) for _ in range(50)])
     replica = Replica(tmp_path / "first", bucket)
     replica.copy(live)
@@ -144,7 +146,11 @@ def test_a_damaged_copy_is_none(tmp_path: Path, bucket: Bucket, generator: np.ra
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
         client.fput_object(bucket.name, name, str(file))
-    assert Replica(tmp_path / "second", bucket).started() is None
+    other = Replica(tmp_path / "second", bucket)
+    assert other.started() is None
+    assert Copier(replica.copies, replica.snapshots, timedelta(0))._due()
+    assert replica.copies.save(wanted=lambda: True)
+    assert len(other.started() or ()) == 50
 
 
 def test_replicas_make_one_copy_in_an_interval(tmp_path: Path, bucket: Bucket, generator: np.random.Generator) -> None:

@@ -90,6 +90,21 @@ def test_reuse_at_home_equals_reuse_in_the_dock(admin: Dock, ids: dict[Sequence[
         assert np.array_equal(there.predict(rows), here.predict(rows))
 
 
+def test_classes_that_do_not_occur_are_held_back_at_home_as_in_the_dock(
+    admin: Dock, ids: dict[Sequence[int], str]
+) -> None:
+    mine = Digits.of(OWNERS[0][:2], half=1)
+    chosen = list(ids.values())
+    with (
+        admin.reuse(chosen, unlabelled=mine.X) as there,
+        admin.reuse(chosen, unlabelled=mine.X, where="local") as here,
+        admin.reuse(chosen) as plain,
+    ):
+        probabilities = there.predict_proba(mine.X)
+        np.testing.assert_allclose(probabilities, here.predict_proba(mine.X))
+        assert probabilities[:, mine.y].sum() > plain.predict_proba(mine.X)[:, mine.y].sum()
+
+
 def test_other_people_see_public_learnwares_only(
     running: RunningDock, admin: Dock, packages: dict[Sequence[int], Path], tmp_path: Path
 ) -> None:

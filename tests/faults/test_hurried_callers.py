@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import threading
@@ -36,6 +37,7 @@ from tests.support.every_service import EveryService, every_service
 from tests.support.patience import eventually
 from tests.support.storage import package
 
+_CALLERS = 16
 ROUNDS = int(os.environ.get("LEARNDOCK_TEST_CANCELLATIONS", "1000"))
 OWNER = (("authorization", "Bearer USER:owner"),)
 
@@ -74,16 +76,18 @@ def in_flight() -> dict[str, float]:
 
 def test_deadlines_from_a_millisecond_get_an_answer_or_the_right_code(dock: EveryService) -> None:
     stub = StorageServiceStub(dock.served.raw)
-    told: Counter[str] = Counter()
-    for milliseconds in (1, 2, 3, 5, 8, 13, 21, 34, 55) * 8:
+
+    def told(milliseconds: int) -> str:
         try:
             stub.ListLearnwares(pb.ListLearnwaresRequest(), metadata=OWNER, timeout=milliseconds / 1000)
         except grpc.RpcError as error:
-            told[error.code().name] += 1
-        else:
-            told["OK"] += 1
-    assert set(told) <= {"OK", "DEADLINE_EXCEEDED"}
-    assert told["DEADLINE_EXCEEDED"]
+            return str(error.code().name)
+        return "OK"
+
+    with ThreadPoolExecutor(_CALLERS) as callers:  # so many that a quick machine is late as well
+        answers = Counter(callers.map(told, (1, 2, 3, 5, 8, 13, 21, 34, 55) * 16))
+    assert set(answers) <= {"OK", "DEADLINE_EXCEEDED"}
+    assert answers["DEADLINE_EXCEEDED"]
 
 
 def test_calls_given_up_at_any_moment_leave_nothing(dock: EveryService) -> None:

@@ -70,6 +70,6 @@ def test_the_rate_is_bounded(storage: Storage, scrub: Scrub) -> None:
     for note in "12":
         storage.submit(storage.ann, package(note))
     scrub._bytes_per_second = len(package("1")) / 60
-    scrub._stopped = waits = Waits()
+    scrub._stopping = waits = Waits()
     scrub.run_round()
     assert 60 < waits.waited <= 120

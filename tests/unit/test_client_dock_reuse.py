@@ -42,6 +42,7 @@ class Reuse(reuse_service_pb2_grpc.ReuseServiceServicer):
         self.deleted: list[str] = []
         self.states = [pb.REUSER_STATE_PREPARING, pb.REUSER_STATE_READY]
         self.probabilities = False
+        self.sureness = 1.0
         self.batches: list[int] = []
         self.breaks = 0
         self.error = Unavailable(Reason.SERVICE_UNAVAILABLE, "broken")
@@ -79,7 +80,7 @@ class Reuse(reuse_service_pb2_grpc.ReuseServiceServicer):
             outputs = tensor_from_message(request.rows, "rows").sum(axis=1)
         self.batches.append(len(outputs))
         if self.probabilities:
-            outputs = np.eye(3)[outputs.astype(int) % 3]
+            outputs = self.sureness * np.eye(3)[outputs.astype(int) % 3] + (1 - self.sureness) / 3
         index = np.zeros(len(outputs), dtype=np.int32)
         return pb.PredictStreamResponse(
             outputs=tensor_to_message(outputs),
@@ -182,6 +183,29 @@ def test_labels_and_probabilities(dock: learndock.Dock, service: Reuse) -> None:
     assert answer.outputs.shape == (3, 3)
     assert answer.degraded
     assert answer.faults[0].learnware_id == "00000002"
+
+
+def test_classes_that_do_not_occur_are_held_back(dock: learndock.Dock, service: Reuse) -> None:
+    service.probabilities, service.sureness = True, 0.5
+    task = np.zeros((500, 1))
+    plain = np.full(3, 1 / 6)
+    plain[2] += 1 / 2
+    with dock.reuse("00000001", unlabelled=task) as reuser:
+        assert service.batches == [500]
+        share = np.array([501, 1, 1]) / 501
+        factors = share / (share + 0.05)
+        np.testing.assert_allclose(reuser.predict_proba([[2.0]]), [plain * factors / (plain * factors).sum()])
+        assert reuser.predict([[2.0]]) == [0]
+        answer = reuser.adapt(np.arange(300.0).reshape(-1, 1))
+        np.testing.assert_allclose(answer.outputs[2], plain)
+        np.testing.assert_allclose(reuser.predict_proba([[2.0]]), [plain])
+
+
+def test_rows_of_a_regression_are_not_sent_twice(dock: learndock.Dock, service: Reuse, storage: Storage) -> None:
+    storage.task = "Regression"
+    with dock.reuse("00000001", unlabelled=np.ones((5, 2))) as reuser:
+        assert service.batches == []
+        assert reuser.predict(np.ones((5, 2))).tolist() == [2.0] * 5
 
 
 def test_texts_are_sent_as_texts(dock: learndock.Dock) -> None:
