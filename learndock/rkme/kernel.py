@@ -68,14 +68,35 @@ class Kernel:
         total[:] = 0.0
         values = np.empty_like(d2)
         for gamma, squarings in self.steps:
-            if squarings is None:
-                np.multiply(d2, -gamma, out=values)
-                np.exp(values, out=values)
-            else:
-                for _ in range(squarings):
-                    np.multiply(values, values, out=values)
+            self._step(values, d2, gamma, squarings)
             total += values
         total *= 1.0 / len(self.gammas)  # many times cheaper than to divide
+
+    def sums(self, d2: NDArray[_Float], weights: NDArray[_Float]) -> NDArray[_Float]:
+        """Kernel values of squared distances [n, m], summed with weights [m], in their own precision, [n].
+
+        Faster than to make a matrix of them first.
+        """
+        rows = max(1, _BLOCK_VALUES // max(1, len(weights)))
+        blocks = [self._sums(d2[start : start + rows], weights) for start in range(0, len(d2), rows)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=d2.dtype)
+
+    def _sums(self, d2: NDArray[_Float], weights: NDArray[_Float]) -> NDArray[_Float]:
+        total, values = np.zeros(len(d2), dtype=d2.dtype), np.empty_like(d2)
+        for gamma, squarings in self.steps:
+            self._step(values, d2, gamma, squarings)
+            total += values @ weights
+        return total * (1.0 / len(self.gammas))
+
+    @staticmethod
+    def _step(values: NDArray[_Float], d2: NDArray[_Float], gamma: float, squarings: int | None) -> None:
+        """From the values of one Gaussian to those of the next."""
+        if squarings is None:
+            np.multiply(d2, -gamma, out=values)
+            np.exp(values, out=values)
+        else:
+            for _ in range(squarings):
+                np.multiply(values, values, out=values)
 
     @cached_property
     def steps(self) -> tuple[tuple[float, int | None], ...]:

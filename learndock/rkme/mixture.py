@@ -1,34 +1,38 @@
 """Mixtures: a few weighted learnwares whose mean embedding comes near a task's.
 
-The problem is to minimise |sum_i w_i mu_i - mu_q|^2 = w'Gw - 2c'w + |mu_q|^2 over the simplex with few members, G being
-the candidates' Gram matrix and c their inner products with the task. Good mixtures are not made of good singles, so
-candidates are found by what the mixture so far lacks.
+The problem is to minimise |sum_i w_i mu_i - mu_q|^2 over the simplex with few members. Since weights sum to 1, that is
+w'Mw with M_ij = <mu_i - mu_q, mu_j - mu_q>, the Gram matrix of how candidates differ from the task. The best weights of
+a set, of any sign, are M^-1 1 but for their sum, and the distance is 1 / 1'M^-1 1. What a member more or less changes
+in that is told by the inverse, so many sets are compared at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.rkme.simplex import simplex_weights
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
-TOLERANCE = 1e-7
-_ROUNDS = 200
-# Candidates that join a mixture at a time.
-_ENTERING = 2
-# Sets of a size that are extended, and candidates that are tried as one more member of each.
+# Sets that are kept after one member was exchanged, so that with a second exchange they may be the nearest.
 _WIDTH = 8
-_TRIED = 4
+# What is looked at for each set wanted: the same set is found in several ways.
+_AGAIN = 4
+# What the distance must fall to for another set to take the place of one.
+_BETTER = 0.999
 # Added to a unit diagonal, so that equal candidates can be told apart.
 _JITTER = 1e-9
-# A share that has fallen to zero but for rounding.
-_NOTHING = 1e-12
+_TINY = 1e-30
+# A distance that is none, but for what that adds.
+_NOTHING = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,188 +47,162 @@ class MixtureWeights:
         Their shares, each at least `MIN_WEIGHT`, summing to 1, float64 [m].
     mmd2
         |sum w mu - mu_q|^2, >= 0.
-    gap
-        Duality gap over the candidates: no convex mixture of them is nearer than `mmd2 - gap`.
     """
 
-    members: NDArray[np.int64]
+    members: Indices
     weights: Vector
     mmd2: float
-    gap: float
 
 
-def nearest_mixture(gram: Matrix, target: Vector, *, start: Sequence[int] = (), tolerance: float = TOLERANCE) -> Vector:
-    """Minimiser of w'Gw - 2c'w over the simplex, sparse, to a duality gap of `tolerance`, float64 [C].
+class _Set(NamedTuple):
+    """Candidates, ascending, with the distance of their best mixture."""
 
-    Parameters
-    ----------
-    gram
-        G, symmetric positive semi-definite, [C, C].
-    target
-        c, [C].
-    start
-        Candidates that are likely to weigh something.
-    tolerance
-        Duality gap to reach.
-
-    Notes
-    -----
-    Fully corrective Frank-Wolfe: the candidates that promise most join those that weigh something, whose weights are
-    then made optimal; O(C m) a round with m of them, and few rounds. Source: Lacoste-Julien and Jaggi, On the global
-    linear convergence of Frank-Wolfe optimization variants, NIPS 28 (2015).
-    """
-    chosen = list(start) or [int(np.argmin(np.diag(gram) - 2.0 * target))]
-    shares = np.full(len(chosen), 1.0 / len(chosen))
-    for _ in range(_ROUNDS):
-        chosen, shares = _corrected(gram, target, chosen, shares)
-        gradient = gram[:, chosen] @ shares - target
-        level = float(gradient[chosen] @ shares)
-        gradient[chosen] = np.inf
-        entering = np.argsort(gradient, kind="stable")[:_ENTERING]
-        entering = entering[gradient[entering] < level - tolerance / 2.0]
-        if not len(entering):
-            break
-        chosen, shares = [*chosen, *entering.tolist()], np.append(shares, np.zeros(len(entering)))
-    weights = np.zeros(len(target))
-    weights[chosen] = shares
-    return weights
+    members: tuple[int, ...]
+    mmd2: float
 
 
-def _corrected(gram: Matrix, target: Vector, chosen: list[int], shares: Vector) -> tuple[list[int], Vector]:
-    """Those of the chosen that weigh something in their best mixture, and their shares, from shares that are feasible.
-
-    Goes towards the best mixture of any sign, as far as all shares stay positive; what reaches zero leaves. Source:
-    Wolfe, Finding the nearest point in a polytope, Mathematical Programming 11 (1976).
-    """
-    while True:
-        aim = _affine(gram[np.ix_(chosen, chosen)][None], target[chosen][None])[0]
-        if aim.min() >= 0:
-            kept = aim > 0
-            return [one for one, keep in zip(chosen, kept, strict=True) if keep], aim[kept]
-        falling = aim < 0
-        step = float(np.min(shares[falling] / (shares[falling] - aim[falling])))
-        shares = np.maximum(shares + step * (aim - shares), 0.0)
-        kept = ~(falling & (shares <= _NOTHING))
-        chosen = [one for one, keep in zip(chosen, kept, strict=True) if keep]
-        shares = shares[kept] / shares[kept].sum()
+def differences_of(gram: Matrix, target: Vector, target_norm: float) -> Matrix:
+    """M of candidates with Gram matrix G [C, C], inner products c [C] with the task, and |mu_q|^2; float64 [C, C]."""
+    return np.asarray(gram - target - target[:, None] + target_norm)
 
 
-def _affine(grams: NDArray[np.float64], targets: Matrix) -> Matrix:
-    """Minimisers of w'Gw - 2c'w over sum w = 1, of any sign, of problems [n, m, m] and [n, m]."""
-    unit = np.einsum("nii->n", grams) / grams.shape[1]
-    regular = grams + (_JITTER * unit)[:, None, None] * np.eye(grams.shape[1])
-    solved = np.linalg.solve(regular, np.stack([targets, np.ones_like(targets)], axis=2))
-    level = (1.0 - solved[:, :, 0].sum(axis=1)) / solved[:, :, 1].sum(axis=1)
-    return np.asarray(solved[:, :, 0] + level[:, None] * solved[:, :, 1])
+def nearest_mixture(differences: Matrix) -> Vector:
+    """Weights of the nearest mixture of all candidates, however many its members, float64 [C]; O(C^3)."""
+    return simplex_weights(differences, np.zeros(len(differences)))
 
 
-def duality_gap(gram: Matrix, target: Vector, members: NDArray[np.int64], weights: Vector) -> float:
-    """How much lower the objective w'Gw - 2c'w can be on the simplex than by these weights of members at most, >= 0."""
-    gradient = 2.0 * (weights @ gram[members] - target)
-    return float(max(0.0, gradient[members] @ weights - gradient.min()))
-
-
-def heaviest(weights: Vector, count: int) -> NDArray[np.int64]:
-    """Indices of the `count` heaviest positive weights, heaviest first, ties by index."""
-    order = np.argsort(-weights, kind="stable")[:count]
-    return np.asarray(order[weights[order] > 0])
-
-
-def best_mixtures(gram: Matrix, target: Vector, target_norm: float, count: int) -> list[MixtureWeights]:
-    """Of each size from 1 to `count`, the best mixture that was found, as long as larger ones are any use.
-
-    All pairs are compared; of each size the best few sets are extended by the candidates that promise most. A set whose
-    best mixture gives somebody less than `MIN_WEIGHT` is none.
-
-    Parameters
-    ----------
-    gram
-        G, [C, C].
-    target
-        c, [C].
-    target_norm
-        |mu_q|^2.
-    count
-        Most members.
-    """
-    single = np.array([np.argmin(np.diag(gram) - 2.0 * target)])
-    found = [_mixture(gram, target, target_norm, single, np.ones(1))]
-    sets = _best_pairs(gram, target) if min(count, len(target)) > 1 else np.zeros((0, 2), dtype=np.int64)
-    while len(sets):
-        weights, values = _solved(gram, target, sets)
-        order = np.argsort(values, kind="stable")[:_WIDTH]
-        order = order[np.isfinite(values[order])]
-        if not len(order):
-            break
-        found.append(_mixture(gram, target, target_norm, sets[order[0]], weights[order[0]]))
-        if len(found) == min(count, len(target)):
-            break
-        sets = _extended(gram, target, sets[order], weights[order])
-    return found
-
-
-def _best_pairs(gram: Matrix, target: Vector) -> NDArray[np.int64]:
-    """The pairs whose best mixtures are nearest, [n, 2]; every pair has a closed form. O(C^2)."""
-    norms = np.diag(gram)
-    first, second = np.triu_indices(len(target), k=1)
-    curvature = norms[first] + norms[second] - 2.0 * gram[first, second]
-    slope = norms[second] - gram[first, second] + target[first] - target[second]
-    share = np.clip(slope / np.maximum(curvature, np.finfo(float).tiny), 0.0, 1.0)  # of the first
-    value = norms[second] - 2.0 * target[second] + share * (share * curvature - 2.0 * slope)
-    best = np.argsort(value, kind="stable")[: 4 * _WIDTH]
-    return np.stack([first[best], second[best]], axis=1)
-
-
-def _extended(gram: Matrix, target: Vector, sets: NDArray[np.int64], weights: Matrix) -> NDArray[np.int64]:
-    """Sets with one more member each, every one once: for each of `sets`, with the candidates that it lacks most."""
-    gradient = np.einsum("cbm,bm->bc", gram[:, sets], weights) - target
-    np.put_along_axis(gradient, sets, np.inf, axis=1)
-    tried = min(_TRIED, len(target) - sets.shape[1])
-    entering = np.argsort(gradient, axis=1, kind="stable")[:, :tried]
-    joined = np.repeat(sets, tried, axis=0)
-    grown = np.sort(np.concatenate([joined, entering.reshape(-1, 1)], axis=1), axis=1)
-    return np.array(sorted(set(map(tuple, grown.tolist()))), dtype=np.int64)
-
-
-def _solved(gram: Matrix, target: Vector, sets: NDArray[np.int64]) -> tuple[Matrix, Vector]:
-    """Weights of the best mixture of each set [n, m] and its w'Gw - 2c'w; infinite where a weight is too small."""
-    grams, targets = gram[sets[:, :, None], sets[:, None, :]], target[sets]
-    weights = _affine(grams, targets)
-    values = np.einsum("ni,nij,nj->n", weights, grams, weights) - 2.0 * np.einsum("ni,ni->n", targets, weights)
-    return weights, np.where(weights.min(axis=1) >= MIN_WEIGHT, values, np.inf)
+def duality_gap(differences: Matrix, mixture: MixtureWeights) -> float:
+    """How much nearer than this mixture another one of the candidates can be at most, >= 0."""
+    gradient = 2.0 * (mixture.weights @ differences[mixture.members])
+    return float(max(0.0, gradient[mixture.members] @ mixture.weights - gradient.min()))
 
 
 def sparse_mixture(
-    gram: Matrix, target: Vector, target_norm: float, *, max_members: int, parsimony: float = PARSIMONY
+    differences: Matrix, weights: Vector, *, max_members: int, begun: Indices | None = None, parsimony: float = 1.0
 ) -> MixtureWeights:
-    """A convex mixture of few candidates that is nearly as near as the best of so many.
+    """A mixture of few candidates that is nearly as near as the best of so many.
 
-    The fewest members are taken whose MMD2 is at most `parsimony` times the best found: fewer are easier to tell apart
-    in reuse.
+    The heaviest of a mixture of many are taken, others join while there is room, and then one or two members are
+    exchanged where that helps.
 
     Parameters
     ----------
-    gram
-        Exact Gram matrix of the candidates, [C, C].
-    target
-        Their exact inner products with the task, [C].
-    target_norm
-        |mu_q|^2.
+    differences
+        M of the candidates, [C, C].
+    weights
+        A near mixture of however many of them, [C].
     max_members
         Most members, at least 1.
+    begun
+        Members of another mixture to begin with, if it is nearer.
     parsimony
-        What fewer members may cost, at least 1.
+        What fewer members may cost, at least 1: they are easier to tell apart in reuse.
     """
-    found = best_mixtures(gram, target, target_norm, max_members)
-    best = min(mixture.mmd2 for mixture in found)
-    return next(mixture for mixture in found if mixture.mmd2 <= parsimony * best)
+    regular = differences + np.diag(_JITTER * differences.diagonal() + _TINY)
+    heavy = np.argsort(-weights, kind="stable")[:max_members]
+    starts = [heavy[weights[heavy] > 0], *([begun] if begun is not None else [])]
+    found = min((_pruned(regular, members, max_members) for members in starts), key=_distance)
+    found = _exchanged(regular, _extended(regular, found, max_members))
+    if parsimony > 1.0:
+        found = _fewest(regular, found, parsimony * found.mmd2 + _NOTHING)
+    return _mixture(differences, regular, np.array(found.members))
 
 
-def _mixture(
-    gram: Matrix, target: Vector, target_norm: float, members: NDArray[np.int64], weights: Vector
-) -> MixtureWeights:
-    """A mixture of given members with their best weights."""
-    order = np.argsort(-weights, kind="stable")
-    members, weights = members[order], weights[order]
-    value = float(weights @ gram[np.ix_(members, members)] @ weights - 2.0 * target[members] @ weights + target_norm)
-    return MixtureWeights(members, weights, max(0.0, value), duality_gap(gram, target, members, weights))
+def _distance(one: _Set) -> float:
+    return one.mmd2
+
+
+def _mixture(differences: Matrix, regular: Matrix, members: Indices) -> MixtureWeights:
+    """The best mixture of given members."""
+    raw = np.linalg.inv(_among(regular, members)).sum(axis=1)
+    order = np.argsort(-raw, kind="stable")
+    members, weights = members[order], raw[order] / raw.sum()
+    return MixtureWeights(members, weights, max(0.0, float(weights @ _among(differences, members) @ weights)))
+
+
+def _pruned(regular: Matrix, members: Indices, max_members: int) -> _Set:
+    """Those that are left when the most dispensable member goes, one after the other.
+
+    Who weighs less than `MIN_WEIGHT` goes first; then, while they are too many, the one whom the others miss least.
+    """
+    while True:
+        inverse = np.linalg.inv(_among(regular, members))
+        raw = inverse.sum(axis=1)
+        total, leaving = float(raw.sum()), int(raw.argmin())
+        if len(members) == 1 or raw[leaving] >= MIN_WEIGHT * total:
+            if len(members) <= max_members:
+                return _Set(tuple(sorted(members.tolist())), 1.0 / total)
+            leaving = int((raw * raw / inverse.diagonal()).argmin())
+        members = np.delete(members, leaving)
+
+
+def _extended(regular: Matrix, found: _Set, max_members: int) -> _Set:
+    """The set with more members, while there is room and that helps."""
+    while len(found.members) < min(max_members, len(regular)):
+        joined = _best_joined(regular, np.array([found.members]), 1)
+        if not joined or joined[0].mmd2 > _BETTER * found.mmd2:
+            break
+        found = joined[0]
+    return found
+
+
+def _exchanged(regular: Matrix, found: _Set, most: int = 2) -> _Set:
+    """The set with one or two members exchanged, or one at most, if that is nearer.
+
+    Between the two exchanges a member may weigh less than `MIN_WEIGHT`.
+    """
+    if len(found.members) == len(regular):
+        return found
+    sets = [found]
+    for count, least in ((_WIDTH, 0.0), (1, MIN_WEIGHT))[-most:]:
+        members = [one.members for one in sets]
+        fewer = sorted({one[:place] + one[place + 1 :] for one in members for place in range(len(one))})
+        sets = _best_joined(regular, np.array(fewer, dtype=np.int64).reshape(len(fewer), -1), count, least) or [found]
+    return sets[0] if sets[0].mmd2 < _BETTER * found.mmd2 else found
+
+
+def _fewest(regular: Matrix, found: _Set, allowed: float) -> _Set:
+    """The fewest candidates whose best mixture is no farther from the task than is allowed, from a set of more."""
+    while len(found.members) > 1:
+        fewer = _exchanged(regular, _pruned(regular, np.array(found.members), len(found.members) - 1), most=1)
+        if fewer.mmd2 > allowed:
+            break
+        found = fewer
+    return found
+
+
+def _best_joined(regular: Matrix, sets: Indices, count: int, least: float = MIN_WEIGHT) -> list[_Set]:
+    """Of the sets [n, m] with one more candidate each, those of the nearest mixtures, nearest first."""
+    values = _joined(regular, sets, least).ravel()
+    some = min(len(values), _AGAIN * count if count > 1 else 1)
+    places = np.argpartition(values, some - 1)[:some]
+    places = places[np.argsort(values[places], kind="stable")]
+    found: dict[tuple[int, ...], float] = {}
+    for place, value in zip(places.tolist(), values[places].tolist(), strict=True):
+        row, joining = divmod(place, len(regular))
+        if value < np.inf:
+            found.setdefault(tuple(sorted((*sets[row].tolist(), joining))), value)
+    return [_Set(members, value) for members, value in list(found.items())[:count]]
+
+
+def _joined(regular: Matrix, sets: Indices, least: float) -> Matrix:
+    """Distances of the best mixtures of each set [n, m] and each candidate as one more member, float64 [n, C].
+
+    Infinite where somebody would weigh no more than `least`, and for members. With the inverse of a set's matrix,
+    that of one more member is known by its Schur complement.
+    """
+    inverse, across, norms = np.linalg.inv(_among(regular, sets)), regular[sets], regular.diagonal()
+    answers = inverse @ across
+    lacking = 1.0 - answers.sum(axis=1)
+    left = norms - np.einsum("nmc,nmc->nc", across, answers)
+    np.put_along_axis(left, sets, np.inf, axis=1)
+    joining = lacking / np.maximum(left, _JITTER * norms)
+    own = inverse.sum(axis=2)
+    staying = (own[:, :, None] - answers * joining[:, None, :]).min(axis=1, initial=np.inf)
+    total = own.sum(axis=1)[:, None] + lacking * joining
+    return np.where(np.minimum(staying, joining) > least * total, 1.0 / total, np.inf)
+
+
+def _among(matrix: Matrix, members: Indices) -> Matrix:
+    """The matrices of sets [..., m], float64 [..., m, m]."""
+    return matrix[members[..., :, None], members[..., None, :]]

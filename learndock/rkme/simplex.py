@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 import quadprog
@@ -65,13 +67,21 @@ def _checked(
     return (G + G.T) / 2, c
 
 
+@lru_cache(maxsize=256)
+def _constraints(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """That weights sum to 1, and that none is negative."""
+    matrix = np.concatenate([np.ones((count, 1)), np.eye(count)], axis=1)
+    bounds = np.concatenate([np.ones(1), np.zeros(count)])
+    matrix.setflags(write=False)
+    bounds.setflags(write=False)
+    return matrix, bounds
+
+
 def _solve(G: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Solution of the programme, or None where the solver reports trouble or breaks a constraint."""
-    count = len(c)
-    constraints = np.concatenate([np.ones((count, 1)), np.eye(count)], axis=1)
-    bounds = np.concatenate([np.ones(1), np.zeros(count)])
     try:
-        weights = quadprog.solve_qp(G, c, constraints, bounds, meq=1)[0]
+        constraints, bounds = _constraints(len(c))
+        weights = quadprog.solve_qp(G, c, constraints.copy(), bounds.copy(), meq=1)[0]  # the solver writes into them
     except ValueError:
         return None
     if not np.isfinite(weights).all() or abs(weights.sum() - 1.0) > 1e-6 or weights.min() < -1e-6:

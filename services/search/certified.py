@@ -121,17 +121,18 @@ class Candidates:
     def by_bound(self, task: Task) -> Iterator[tuple[float, Placed]]:
         """All admitted learnwares in the order of their lower bounds, each with its bound."""
         small = sorted(self._small_bounds(task), key=_bound)
+        learnwares = self.island.large.learnwares
         for reach in self.island.large.nearest(task.row, self.in_large):
             here = [pair for pair in small if pair[0] <= reach.horizon]
             small = small[len(here) :]
-            found = (
-                (float(bound), self.island.large.learnwares[position])
-                for position, bound in zip(reach.positions, reach.bounds, strict=True)
-            )
-            yield from merge(here, found, key=_bound)
+            pairs = zip(reach.bounds.tolist(), reach.positions.tolist(), strict=True)
+            found = ((bound, learnwares[position]) for bound, position in pairs)
+            yield from merge(here, found, key=_bound) if here else found
 
     def _small_bounds(self, task: Task) -> list[tuple[float, Placed]]:
         positions = np.flatnonzero(self.in_small)
+        if not len(positions):
+            return []
         bounds = lower_bounds(self.island.small.rows[positions], task.row)
         return [
             (float(bound), self.island.small.learnwares[position])

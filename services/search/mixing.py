@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import MixtureWeights, best_mixtures, heaviest, nearest_mixture, sparse_mixture
+from learndock.rkme.mixture import PARSIMONY, differences_of, duality_gap, nearest_mixture, sparse_mixture
 from services.search import scoring
 from services.search.certified import Candidates
 from services.search.entry import Placed
@@ -21,21 +21,18 @@ LEAST_SHARE = 1 / 3
 LEAST_GAIN = 0.005
 # What an owner says of a specification's own error counts up to this much, so that no claim can forbid mixtures.
 _MAX_CLAIMED_ERROR = 0.01
-# The nearest by themselves, and those that are added at a time for what mixtures so far lack.
+# The nearest by themselves, and those that are added at a time along each direction in which mixtures lack something.
 _NEAREST = 16
-_ADDED = 8
-_ROUNDS = 3
+_ADDED = 5
+# Looks along what the mixture of many lacks, and of how many of its members one is left out in the look after these.
+_ROUNDS = 1
+_HEAVIEST = 12
+# Of those that are added, so many are tried in the mixture of many.
+_TRIED = 16
+_NOTHING = 1e-9
 # How often members are exchanged at most, for which the distance must fall to this share.
 _EXCHANGES = 8
-_WORTH = 0.98
-# Of the best mixture of all, so many are tried for the one of few.
-_HEAVIEST = 12
-# Members are a matter of exact distances, later.
-_NO_PARSIMONY = 1.0
-# Candidates beside the members wanted that are compared exactly; their Gram matrix takes the square of so many scores.
-_SPARE = 1
-# Duality gap of mixtures of embeddings: what they tell is looked at exactly later.
-_TOLERANCE = 1e-4
+_WORTH = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,127 +86,131 @@ def best_blend(candidates: Candidates, task: Task, scored: Sequence[Scored], *, 
         return None
     alike = candidates.alike(best.placed)
     pool = _pool(alike, task, scored)
-    if not _helps(max(0.0, pool.lacking - _TOLERANCE), task, best):
+    if not _helps(float(pool.lacking @ pool.lacking), task, best):
         return None
     blend = _blend(_promising(alike, pool, max_members), task, best, max_members)
     return blend if len(blend.members) > 1 and _helps(blend.mmd2, task, best) else None
 
 
-@dataclass(frozen=True, eq=False)
 class _Pool:
-    """Learnwares to mix, with the best mixture of their embeddings.
+    """Learnwares to mix, by how their embeddings differ from the task's, with a near mixture of however many of them.
 
-    Attributes
+    Parameters
     ----------
     task
         The task.
     learnwares
-        The learnwares.
-    e
-        Their embeddings, float64 [C, D].
+        The first of them.
+
+    Attributes
+    ----------
+    learnwares
+        All of them so far.
+    differences
+        Inner products of their differences from the task, float64 [C, C].
     weights
-        The mixture, float64 [C].
-    direction
-        What it lacks of the task, float64 [D].
+        The mixture, float64 [C]: the nearest of all at first, and then of those that weighed something with those
+        newcomers that promised most.
     """
 
-    task: Task
-    learnwares: tuple[Placed, ...]
-    e: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    direction: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, task: Task, learnwares: Sequence[Placed]) -> _Pool:
-        return cls(task, (), np.empty((0, len(task.row) - 1)), np.empty(0), task.row[:-1]).remixed(learnwares)
-
-    def remixed(self, others: Sequence[Placed]) -> _Pool:
-        """The pool with others in it, and the best mixture of all."""
-        e, q = np.concatenate([self.e, [placed.row[:-1] for placed in others]]), self.task.row[:-1]
-        weights = nearest_mixture(e @ e.T, e @ q, start=np.flatnonzero(self.weights).tolist(), tolerance=_TOLERANCE)
-        return _Pool(self.task, (*self.learnwares, *others), e, weights, q - weights @ e)
-
-    def unknown(self, found: Sequence[Placed]) -> list[Placed]:
-        """Those that are not in the pool, each once."""
-        known = {placed.entry.learnware_id for placed in self.learnwares}
-        fresh = {one.entry.learnware_id: one for one in found if one.entry.learnware_id not in known}
-        return list(fresh.values())
+    def __init__(self, task: Task, learnwares: Sequence[Placed]) -> None:
+        self._q = task.row[:-1]
+        self._offsets = np.zeros((0, len(self._q)))  # from the task's embedding, float64 [C, D]
+        self._known: set[str] = set()
+        self.learnwares: list[Placed] = []
+        self.differences = np.zeros((0, 0))
+        self.weights = np.zeros(0)
+        self._take(learnwares, len(learnwares))
 
     @property
-    def lacking(self) -> float:
-        """Distance of the mixture to the task's embedding.
+    def lacking(self) -> NDArray[np.float64]:
+        """What the mixture lacks of the task, float64 [D].
 
-        Projected on the landmarks, nothing is farther apart than it is, so no mixture of these learnwares is nearer.
+        Projected on the landmarks, nothing is farther apart than it is, so no mixture of these learnwares is nearer
+        than this is long, but for how far `weights` are from the best.
         """
-        return float(self.direction @ self.direction)
+        return -(self.weights @ self._offsets)
 
-    def gap(self, others: Sequence[Placed]) -> float:
-        """How much nearer than this mixture one with some of these others can be at most."""
-        reach = np.stack([placed.row[:-1] for placed in others]) @ self.direction
-        return float(2.0 * (reach.max() - self.weights @ self.e @ self.direction))
+    def heaviest(self, count: int) -> NDArray[np.int64]:
+        """Who weighs most in the mixture, heaviest first."""
+        heavy = np.argsort(-self.weights, kind="stable")[:count]
+        return np.asarray(heavy[self.weights[heavy] > _NOTHING])
 
-    def sparse(self, kept: Sequence[int], max_members: int) -> MixtureWeights:
-        """The best mixture by embeddings of few of those that are kept; its members are indices into the pool."""
-        e, q = self.e[kept], self.task.row[:-1]
-        found = sparse_mixture(e @ e.T, e @ q, float(q @ q), max_members=max_members, parsimony=_NO_PARSIMONY)
-        return replace(found, members=np.asarray(kept)[found.members])
-
-    def lacking_without_each(self, mixture: MixtureWeights) -> NDArray[np.float64]:
+    def lacking_without_each(self, members: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """What a mixture of m lacks of the task when one of its members is left out, float64 [m, D]."""
-        parts = mixture.weights[:, None] * self.e[mixture.members]
-        return np.asarray(self.task.row[:-1] - parts.sum(axis=0) + parts)
+        offsets = self._offsets[members]
+        return np.asarray(weights[:, None] * (offsets + self._q) - weights @ offsets)
 
-    def broad(self, max_members: int) -> list[int]:
-        """Members of a mixture that would be good if what the landmarks leave over of learnwares were unrelated."""
-        gram = self.e @ self.e.T
-        gram[np.diag_indices_from(gram)] = [placed.norm for placed in self.learnwares]
-        return [*best_mixtures(gram, self.e @ self.task.row[:-1], self.task.norm, max_members)[-1].members.tolist()]
+    def look(self, candidates: Candidates, directions: NDArray[np.float64]) -> bool:
+        """Take in who reaches far along directions [m, D]; whether there is anybody new."""
+        found = candidates.along(directions, _ADDED)
+        fresh = {one.entry.learnware_id: one for one in found if one.entry.learnware_id not in self._known}
+        if fresh:
+            self._take(list(fresh.values()), _TRIED)
+        return bool(fresh)
+
+    def _take(self, fresh: Sequence[Placed], tried: int) -> None:
+        """Learnwares that are not in yet, of whom so many are tried in the mixture."""
+        count = len(self.learnwares)
+        offsets = np.array([placed.row[:-1] for placed in fresh]) - self._q
+        promising = count + np.argsort(-(offsets @ self.lacking), kind="stable")[:tried]
+        self.learnwares += fresh
+        self._known.update(placed.entry.learnware_id for placed in fresh)
+        self._offsets = np.concatenate([self._offsets, offsets])
+        self.differences = _grown(self.differences, offsets @ self._offsets.T)
+        mixed = np.concatenate([self.heaviest(count), promising])
+        self.weights = np.zeros(len(self.learnwares))
+        self.weights[mixed] = nearest_mixture(self.differences[np.ix_(mixed, mixed)])
+
+
+def _grown(matrix: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A symmetric matrix [n, n] with more rows [m, n + m]."""
+    count, total = len(matrix), rows.shape[1]
+    grown = np.empty((total, total))
+    grown[:count, :count], grown[:count, count:], grown[count:] = matrix, rows[:, :count].T, rows
+    return grown
 
 
 def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> _Pool:
-    """The nearest first, then in rounds those that add what mixtures of the former lack."""
+    """The nearest first, then those that add what their mixture lacks, as it is and without each member."""
     nearest = [one.placed for one in scored[:_NEAREST]]
-    pool = _Pool.of(task, [one for one in nearest if one.entry.answer == nearest[0].entry.answer])
+    pool = _Pool(task, [one for one in nearest if one.entry.answer == nearest[0].entry.answer])
     for _ in range(_ROUNDS):
-        fresh = pool.unknown(candidates.along(pool.direction[None, :], _ADDED))
-        if not fresh or pool.gap(fresh) < _TOLERANCE:
+        if not pool.look(candidates, pool.lacking[None, :]):
             break
-        pool = pool.remixed(fresh)
+    heavy = pool.heaviest(_HEAVIEST)
+    pool.look(candidates, pool.lacking_without_each(heavy, pool.weights[heavy]))
     return pool
 
 
 def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Placed]:
     """A few learnwares of which, by their embeddings, a good mixture can be made.
 
-    The best few of the pool, each exchanged for what the others lack while that helps. Embeddings alone decide: what
-    the landmarks leave over of the right members is what they leave over of the task.
+    The best few of the pool, into which come those who add what they lack without each of them, while that helps.
+    Embeddings alone decide: what the landmarks leave over of the right members is what they leave over of the task.
     """
-    found = pool.sparse(range(len(pool.learnwares)), max_members)
+    found = sparse_mixture(pool.differences, pool.weights, max_members=max_members)
     for _ in range(_EXCHANGES):
-        fresh = pool.unknown(candidates.along(pool.lacking_without_each(found), _ADDED))
-        if not fresh:
+        if not pool.look(candidates, pool.lacking_without_each(found.members, found.weights)):
             break
-        tried = range(len(pool.learnwares), len(pool.learnwares) + len(fresh))
-        pool = pool.remixed(fresh)
-        heavy = heaviest(pool.weights, _HEAVIEST).tolist()
-        better = pool.sparse(list(dict.fromkeys([*found.members.tolist(), *tried, *heavy])), max_members)
-        if better.mmd2 > _WORTH * found.mmd2:
+        before = found
+        found = sparse_mixture(pool.differences, pool.weights, max_members=max_members, begun=before.members)
+        if found.mmd2 > _WORTH * before.mmd2:
             break
-        found = better
-    chosen = dict.fromkeys([*found.members.tolist(), *pool.broad(max_members)])
-    return [pool.learnwares[index] for index in list(chosen)[: max_members + _SPARE]]
+    return [pool.learnwares[index] for index in found.members.tolist()]
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:
     target = scoring.inner_products(task, learnwares)
-    found = sparse_mixture(scoring.gram(task.profile, learnwares), target, task.norm, max_members=max_members)
+    differences = differences_of(scoring.gram(task.profile, learnwares), target, task.norm)
+    found = sparse_mixture(differences, np.ones(len(differences)), max_members=max_members, parsimony=PARSIMONY)
     members = [learnwares[index] for index in found.members]
     distances = scoring.mmd2_of(task, members, target[found.members])
     return Blend(
         members=tuple(Scored(placed, float(mmd2)) for placed, mmd2 in zip(members, distances, strict=True)),
         weights=tuple(float(weight) for weight in found.weights),
         mmd2=round(found.mmd2, scoring.DECIMALS),
-        gap=found.gap,
+        gap=duality_gap(differences, found),
         best_single=best.mmd2,
     )
 

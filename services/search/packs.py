@@ -72,13 +72,13 @@ class Stored:
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weights, float64 [K], read from disk as needed."""
-        return np.frombuffer(self.pack.read(self.place, 8 * self.atom_count), dtype=np.float64)
+        return self.pack.floats(self.place, self.atom_count)
 
     @property
     def atoms(self) -> NDArray[np.float32]:
         """Atoms, float32 [K, d], read from disk as needed."""
-        start, size = self.place + 8 * self.atom_count, 4 * self.atom_count * self.key.dimension
-        return np.frombuffer(self.pack.read(start, size), dtype=np.float32).reshape(self.atom_count, -1)
+        count, dimension = self.atom_count, self.key.dimension
+        return self.pack.singles(self.place + 8 * count, count * dimension).reshape(count, dimension)
 
 
 class Pack:
@@ -150,6 +150,14 @@ class Pack:
         """Bytes that were written."""
         within = start % SEGMENT_BYTES
         return memoryview(self._maps[start // SEGMENT_BYTES])[within : within + size]
+
+    def floats(self, start: int, count: int) -> NDArray[np.float64]:
+        """Numbers that were written in double precision."""
+        return np.frombuffer(self._maps[start // SEGMENT_BYTES], np.float64, count, start % SEGMENT_BYTES)
+
+    def singles(self, start: int, count: int) -> NDArray[np.float32]:
+        """Numbers that were written in single precision."""
+        return np.frombuffer(self._maps[start // SEGMENT_BYTES], np.float32, count, start % SEGMENT_BYTES)
 
     def close(self) -> None:
         """Take no more specifications; those that are held can still be read."""

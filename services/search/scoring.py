@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from learndock.rkme.specification import Specification
 from services.search.embedding import embed
 from services.search.entry import Placed
+from services.search.packs import WeightedAtoms
 from services.search.profile import Profile
 
 # Distances are rounded to this many decimals, far below what a specification can tell: equal learnwares then tie
@@ -48,6 +50,16 @@ class Task:
     norm: float
     claimed_error: float
 
+    @cached_property
+    def origin(self) -> NDArray[np.float64]:
+        """Mean of its atoms in the data's own units, float64 [d]; what is near has small coordinates from there."""
+        return self.profile.scaler.inverse(self.weights @ self.atoms)
+
+    @cached_property
+    def columns(self) -> NDArray[np.float64]:
+        """Its atoms for squared distances by one product with `_rows` from its origin, float64 [d + 2, K]."""
+        return _columns(self.atoms - self.weights @ self.atoms)
+
     @classmethod
     def under(cls, profile: Profile, specification: Specification) -> Task:
         """The task of a specification of the profile's island."""
@@ -65,10 +77,31 @@ def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float
 def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
     specifications = [placed.specification for placed in block]
     starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
-    atoms = task.profile.scaler.transform(np.concatenate([specification.atoms for specification in specifications]))
+    rows = _rows(specifications, task.origin, task.profile.scaler.scale)
     weights = np.concatenate([specification.weights for specification in specifications])
-    per_atom = weights * (task.profile.kernel.gram(atoms, task.atoms) @ task.weights)
+    d2 = rows @ task.columns
+    per_atom = weights * task.profile.kernel.sums(np.abs(d2, out=d2), task.weights)
     return np.asarray(np.add.reduceat(per_atom, starts))
+
+
+def _rows(
+    specifications: Sequence[WeightedAtoms], origin: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scaled atoms a from an origin, as [a, |a|^2, 1], float64 [sum K, d + 2]."""
+    atoms = np.concatenate([specification.atoms for specification in specifications])
+    rows = np.empty((len(atoms), len(origin) + 2))
+    inner = rows[:, :-2]
+    np.subtract(atoms, origin, out=inner)
+    inner /= scale
+    np.einsum("ij,ij->i", inner, inner, out=rows[:, -2])
+    rows[:, -1] = 1.0
+    return rows
+
+
+def _columns(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scaled atoms b from the same origin, as [-2b, 1, |b|^2], so that |a - b|^2 is a product, float64 [d + 2, K]."""
+    squares = np.einsum("ij,ij->i", atoms, atoms)
+    return np.concatenate([-2.0 * atoms.T, np.ones((1, len(atoms))), squares[None, :]])
 
 
 def mmd2(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
@@ -86,11 +119,14 @@ def mmd2_of(task: Task, learnwares: Sequence[Placed], products: NDArray[np.float
 def gram(profile: Profile, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
     """Exact inner products of learnwares with one another, float64 [n, n]; O(n^2 K^2 d)."""
     specifications = [placed.specification for placed in learnwares]
-    atoms = profile.scaler.transform(np.concatenate([specification.atoms for specification in specifications]))
     weights = np.concatenate([specification.weights for specification in specifications])
     ends = np.cumsum([0, *(specification.atom_count for specification in specifications)])
+    origin = np.concatenate([specification.atoms for specification in specifications]).mean(axis=0, dtype=np.float64)
+    rows = _rows(specifications, origin, profile.scaler.scale)
+    columns = _columns(rows[:, :-2])
     matrix = np.diag([placed.norm for placed in learnwares])
     for i, (start, end) in enumerate(pairwise(ends[1:]), start=1):
-        per_atom = weights[:start] * (profile.kernel.gram(atoms[:start], atoms[start:end]) @ weights[start:end])
+        d2 = rows[:start] @ columns[:, start:end]
+        per_atom = weights[:start] * profile.kernel.sums(np.abs(d2, out=d2), weights[start:end])
         matrix[i, :i] = matrix[:i, i] = np.add.reduceat(per_atom, ends[:i])
     return matrix

@@ -128,3 +128,17 @@ def test_other_spaces_cannot_be_compared(parts: dict[str, object], dimension: in
         compare(random_specification(1), random_specification(2, dimension=dimension, **parts))
     assert caught.value.reason is Reason.NOT_COMPARABLE
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("gammas", [(0.5,), (0.1, 0.4, 0.7), (0.02, 0.08)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(0, 3), (7, 5), (900, 100)])
+def test_sums_of_kernel_values_are_those_of_the_matrix(
+    gammas: tuple[float, ...], dtype: type[np.float64 | np.float32], shape: tuple[int, int]
+) -> None:
+    generator = np.random.default_rng(0)
+    d2, weights = generator.exponential(size=shape).astype(dtype), generator.dirichlet(np.ones(shape[1])).astype(dtype)
+    found = Kernel(gammas).sums(d2, weights)
+    assert found.dtype == dtype
+    expected = np.mean([np.exp(-gamma * d2.astype(np.float64)) for gamma in gammas], axis=0) @ weights
+    assert found == pytest.approx(expected, rel=1e-13 if dtype is np.float64 else 1e-5)

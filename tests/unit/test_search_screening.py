@@ -45,6 +45,19 @@ def test_estimates_are_within_their_errors(
     assert np.median(estimates.errors) < 0.05
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 0.0), (1.0, 1000.0), (1e4, -1e4)])
+def test_exact_products_are_those_of_the_kernel_s_own_matrix(tmp_path: Path, scale: float, shift: float) -> None:
+    task, learnwares = island(tmp_path, 0, dimension=7, scale=scale, shift=shift)
+    scaler, kernel = task.profile.scaler, task.profile.kernel
+    parts = [(scaler.transform(one.specification.atoms), one.specification.weights) for one in learnwares]
+    expected = [weights @ kernel.gram(atoms, task.atoms) @ task.weights for atoms, weights in parts]
+    assert scoring.inner_products(task, learnwares) == pytest.approx(expected, abs=1e-13)
+    gram = scoring.gram(task.profile, learnwares[:6])
+    for i, (atoms, weights) in enumerate(parts[:6]):
+        for j, (others, shares) in enumerate(parts[:6]):
+            assert gram[i, j] == pytest.approx(weights @ kernel.gram(atoms, others) @ shares, abs=1e-13)
+
+
 def test_what_overflows_single_precision_is_computed_exactly(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     ordinary = [specification(generator) for _ in range(20)]
