@@ -170,7 +170,7 @@ def _filter(semantic: Mapping[str, Mapping[str, Any]]) -> SemanticFilter:
 
 
 def figures(outcomes: Mapping[str, Outcome], families: Mapping[str, str]) -> dict[str, Any]:
-    """Means over all tasks and over those of each family."""
+    """Means over all tasks and over those of each family, and how far the default falls below the best single most."""
     groups = {
         family: _means(outcome for task, outcome in outcomes.items() if families[task] == family)
         for family in sorted(set(families.values()))
@@ -184,6 +184,7 @@ def _means(outcomes: Iterable[Outcome]) -> dict[str, float]:
         field.name: float(np.mean([getattr(outcome, field.name) for outcome in group])) for field in fields(Outcome)
     }
     means["mean_regret"] = means.pop("regret")
+    means["default_below_best_max"] = max(outcome.best_single - outcome.default for outcome in group)
     return {"tasks": len(group), **means}
 
 
