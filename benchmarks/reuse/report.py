@@ -56,7 +56,9 @@ def page(result: Mapping[str, Any], across: Mapping[str, Any] | None = None) -> 
         f"Written by `make bench-reuse`{' on its small setting' if result['small'] else ''} from"
         " `benchmarks/results/reuse.json`. A market of owners' models on each data set; users have rows"
         " to predict, without labels and with some. *Gap closed* is (random - method) / (random - best): 1 is the best"
-        " single learnware in the market, which nobody can know beforehand; above 1 several together are better.\n",
+        " single learnware in the market, which nobody can know beforehand; above 1 several together are better."
+        " `default` is `Dock.reuse` told nothing but the rows to predict (`unlabelled`), of which it learns which"
+        " classes occur; `default_not_adapted` has not seen them beforehand. For numbers they are one.\n",
         *(line for name, figures in result["datasets"].items() for line in _experiment(name, figures)),
         _overhead(result["overhead"]),
         *(_across(across) if across else ()),
