@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from learndock.errors import InvalidInput
 from learndock.reuse import learning
 from learndock.reuse.alignment import output_alignment
 from learndock.reuse.combining import Combiner, Routed, WeightedMean
-from learndock.reuse.gathering import Matrix, Outputs
+from learndock.reuse.gathering import Matrix, Outputs, gather
 from learndock.reuse.labelled import LabelledReuser
 from learndock.reuse.learning import Fitter, Shares
-from learndock.reuse.member import Member
+from learndock.reuse.member import Inputs, Member
+from learndock.reuse.occurrence import Occurrence
+from learndock.reuse.prediction import Prediction
 from learndock.reuse.routing import Router
 
 # A candidate that would count for less is left out.
@@ -30,10 +32,21 @@ _BELIEF_ROWS = 100.0
 
 @dataclass(frozen=True, eq=False)
 class Blended:
-    """Several combiners' answers, averaged with weights that sum to 1."""
+    """Several combiners' answers, averaged with weights that sum to 1.
+
+    Attributes
+    ----------
+    combiners
+        1 or more.
+    shares
+        How much the answer of each counts, float64 [k].
+    occurrences
+        Which classes occur by the answers of each; empty while no task's rows were seen.
+    """
 
     combiners: tuple[Combiner, ...]
     shares: NDArray[np.float64]
+    occurrences: tuple[Occurrence, ...] = ()
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -42,10 +55,20 @@ class Blended:
 
     def combine(self, outputs: Outputs, features: Matrix) -> Matrix:
         """See `Combiner`."""
+        answers = self._answers(outputs, features)
+        if self.occurrences:
+            answers = np.stack([o.weigh(said) for o, said in zip(self.occurrences, answers, strict=True)])
+        return np.asarray(np.tensordot(self.shares, answers, axes=1))
+
+    def adapted(self, outputs: Outputs, features: Matrix) -> Blended:
+        """The same, each combiner's answers weighed by which classes occur among these of a task, before the mean."""
+        occurrences = tuple(Occurrence.among(said) for said in self._answers(outputs, features))
+        return replace(self, occurrences=occurrences)
+
+    def _answers(self, outputs: Outputs, features: Matrix) -> NDArray[np.float64]:
         answers = [combiner.combine(outputs, features) for combiner in self.combiners]
         width = max(answer.shape[1] for answer in answers)
-        padded = [np.pad(answer, ((0, 0), (0, width - answer.shape[1]))) for answer in answers]
-        return np.asarray(np.tensordot(self.shares, np.stack(padded), axes=1))
+        return np.stack([np.pad(answer, ((0, 0), (0, width - answer.shape[1]))) for answer in answers])
 
 
 def held_out(
@@ -84,11 +107,21 @@ class AutoReuser(LabelledReuser):
         That of the choice.
     """
 
+    combiner_: Blended
+
     def __init__(self, members: Sequence[Member], *, timeout: float | None = None, presumed: str = "AVERAGE") -> None:
         super().__init__(members, timeout=timeout)
         self.presumed = presumed
 
-    def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Combiner:
+    def adapt(self, X: Inputs) -> Prediction:
+        """See `Reuser`; what is averaged is adapted each on its own, as models of few labels hardly know the rest."""
+        outputs, faults = gather(self.members, self.class_set_, X, self.timeout)
+        outputs = outputs.widened(self.columns_)
+        if outputs.classes:
+            self.combiner_ = self.combiner_.adapted(outputs, self.features_.of(X))
+        return self._combined(outputs, X, faults)
+
+    def _learn(self, outputs: Outputs, features: Matrix, truth: Matrix) -> Blended:
         fitters = self._candidates()
         said = held_out(fitters, outputs, features, truth, self.shares_)
         self.expected_errors_ = {name: _error(answer, truth, outputs) for name, answer in said.items()}

@@ -17,7 +17,7 @@ from learndock.reuse.features import Features
 from learndock.reuse.gathering import Matrix, Outputs, gather
 from learndock.reuse.member import Inputs, shares
 from learndock.reuse.outputs import OutputKind, one_hot
-from learndock.reuse.prediction import SEVERAL, Prediction, in_order
+from learndock.reuse.prediction import SEVERAL, Faults, Prediction, in_order
 from learndock.reuse.reuser import Reuser
 
 _Self = TypeVar("_Self", bound="LabelledReuser")
@@ -70,7 +70,10 @@ class LabelledReuser(Reuser):
 
     def _answer(self, X: Inputs, timeout: float | None) -> Prediction:
         outputs, faults = gather(self.members, self.class_set_, X, timeout)
-        combined = self.combiner_.combine(outputs.widened(self.columns_), self.features_.of(X))
+        return self._combined(outputs.widened(self.columns_), X, faults)
+
+    def _combined(self, outputs: Outputs, X: Inputs, faults: Faults) -> Prediction:
+        combined = self.combiner_.combine(outputs, self.features_.of(X))
         kind = OutputKind.PROBABILITIES if outputs.classes else OutputKind.VALUES
         return Prediction(
             outputs=combined if outputs.classes else combined.reshape(len(X), *outputs.item_shape),

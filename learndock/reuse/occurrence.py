@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learndock.reuse.outputs import OutputKind, as_probabilities
 from learndock.reuse.prediction import Prediction
 
-# A class that wins this share of the rows that the most frequent one wins counts half; see `Occurrence.of`.
+# A class that wins this share of the rows that the most frequent one wins counts half; see `Occurrence.among`.
 _HALF = 0.05
 _ROUNDS = 20
 
@@ -29,7 +29,14 @@ class Occurrence:
 
     @classmethod
     def of(cls, prediction: Prediction) -> Occurrence | None:
-        """What the answers to a task's rows tell; None unless they are class probabilities.
+        """What the answers to a task's rows tell, see `among`; None unless they are class probabilities."""
+        if prediction.kind is not OutputKind.PROBABILITIES or not len(prediction.outputs):
+            return None
+        return cls.among(as_probabilities(prediction.outputs))
+
+    @classmethod
+    def among(cls, probabilities: NDArray[np.float64]) -> Occurrence:
+        """What class probabilities [n, c] of a task's rows tell.
 
         Learnwares know classes that a task has not, and some of its rows look like these. A class c that is the most
         probable one of n_c rows gets the factor r_c / (r_c + 0.05), where r_c = (n_c + 1) / (max n + 1); the rows are
@@ -37,9 +44,6 @@ class Occurrence:
         hardly touched (factor .83 at a quarter), and with few rows the 1 keeps all factors near each other.
         `docs/decisions/0044-classes-that-occur.md` tells what this was held against. O(n c) a round.
         """
-        if prediction.kind is not OutputKind.PROBABILITIES or not len(prediction.outputs):
-            return None
-        probabilities = as_probabilities(prediction.outputs)
         factors = _factors(probabilities)
         for _ in range(_ROUNDS):
             earlier, factors = factors, _factors(probabilities * factors)
@@ -48,14 +52,15 @@ class Occurrence:
         return cls(factors)
 
     def weighed(self, prediction: Prediction) -> Prediction:
-        """The answer with each class's probabilities multiplied by its factor, every row summing to 1.
-
-        An answer of another kind, or of another number of classes, stays as it is.
-        """
+        """The answer with its probabilities weighed; one of another kind, or number of classes, stays as it is."""
         if prediction.kind is not OutputKind.PROBABILITIES or prediction.outputs.shape[1] != len(self.factors):
             return prediction
-        weighed = as_probabilities(prediction.outputs) * self.factors
-        return replace(prediction, outputs=weighed / weighed.sum(axis=1, keepdims=True))
+        return replace(prediction, outputs=self.weigh(as_probabilities(prediction.outputs)))
+
+    def weigh(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities [n, c], each class's multiplied by its factor, every row summing to 1."""
+        weighed = probabilities * self.factors
+        return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
 
 def _factors(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,7 +44,7 @@ class Reuser(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries 
         return self
 
     def adapt(self, X: Inputs) -> Prediction:
-        """Learn from a task's rows, without labels, which classes occur in it; see `Occurrence.of`.
+        """Learn from a task's rows, without labels, which classes occur in it; see `Occurrence.among`.
 
         Answers of class probabilities are weighed accordingly from then on, the returned one of these rows first.
         Others stay as they are. What an earlier call taught is forgotten. Errors as of `answer`.

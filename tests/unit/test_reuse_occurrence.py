@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 import pytest
 
 from learndock.learnware import FeatureSpace, SemanticSpecification
+from learndock.reuse.auto import AutoReuser
+from learndock.reuse.gathering import gather
 from learndock.reuse.labels import Labelled
 from learndock.reuse.member import Member
 from learndock.reuse.occurrence import Occurrence
@@ -96,6 +100,22 @@ class TestReuser:
         assert answers[-1:] == pytest.approx(reuser.predict_proba(TORN))
         assert before.argmax() == 2
         assert reuser.predict(TORN) == [1]
+
+    def test_auto_adapts_each_of_its_parts_before_their_mean(self) -> None:
+        generator = np.random.default_rng(0)
+        rows = generator.dirichlet(np.ones(3), 40)
+        labelled = Labelled(rows, np.where(generator.random(40) < 0.3, 2, rows.argmax(axis=1)))
+        reuser = make_reuser(Strategy.AUTO, (member(),), labelled=labelled)
+        assert isinstance(reuser, AutoReuser)
+        plain = [replace(reuser.combiner_, combiners=(one,), shares=np.ones(1)) for one in reuser.combiner_.combiners]
+        assert len(plain) > 1
+        outputs, _ = gather(reuser.members, reuser.class_set_, TASK, None)
+        parts = [one.combine(outputs, reuser.features_.of(TASK)) for one in plain]
+        answer = reuser.adapt(TASK).outputs
+        adapted = np.stack([occurrence(said).weigh(said) for said in parts])
+        assert answer == pytest.approx(np.tensordot(reuser.combiner_.shares, adapted, axes=1))
+        assert answer == pytest.approx(reuser.adapt(TASK).outputs)
+        assert answer[:1] == pytest.approx(reuser.predict_proba(TASK[:1]))
 
     def test_adapting_again_forgets_and_so_does_fit(self) -> None:
         reuser = make_reuser(Strategy.AVERAGE, (member(),))
