@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import logging
 import time
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
-from tenacity.nap import sleep_using_event
 
 from learndock.errors import LearndockError, OutOfRange, Reason, Unavailable
 from learndock.serving import caller, telemetry
-from learndock.serving.background import BackgroundWorker
+from learndock.serving.following import StreamFollower
 from services.search.index import DockIndex
 from services.search.live import LiveIndex
-from services.search.source import CatalogueSource, ChangeStream, News
+from services.search.source import CatalogueSource, News
 
 # While the catalogue is ahead, changes are published in batches: each costs a new index of the islands it touches.
 _BATCH = 512
 _PUBLISH_SECONDS = 1.0
-
-_log = logging.getLogger("learndock.search")
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class FollowerStatus:
         return self.latest - self.applied
 
 
-class Follower(BackgroundWorker):
+class Follower(StreamFollower):
     """Applies the catalogue's changes to the index in a thread, for ever.
 
     Parameters
@@ -62,17 +56,9 @@ class Follower(BackgroundWorker):
         super().__init__("search-follower")
         self._live = live
         self._source = source
-        self._stream: ChangeStream | None = None
         self._latest = 0
         self._following = self._caught_up = False
         self._published_at = time.monotonic()
-
-    def stop(self, grace: float) -> None:
-        """Stop following."""
-        self._stopping.set()
-        if self._stream is not None:
-            self._stream.cancel()
-        super().stop(grace)
 
     def status(self) -> FollowerStatus:
         """How far the index has followed."""
@@ -110,25 +96,11 @@ class Follower(BackgroundWorker):
             stream.cancel()
         raise Unavailable(Reason.SERVICE_UNAVAILABLE, "The catalogue ended the stream of changes.", retry_after=1.0)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            Retrying(
-                retry=retry_if_exception_type(Exception),
-                wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
-                stop=stop_when_event_set(self._stopping),
-                sleep=sleep_using_event(self._stopping),
-                before_sleep=_log_failure,
-                retry_error_callback=lambda _: None,
-            )(self._follow)
-
     def _follow(self) -> None:
         """Follow one stream to its end. Raises when it ended before it told anything; then waits grow."""
         told = False
         try:
-            self._stream = self._source.changes(self._live)
-            if self._stopping.is_set():  # `stop` came before there was a stream to cancel
-                self._stream.cancel()
-            for news in self._stream:
+            for news in self._opened(self._source.changes(self._live)):
                 told = self._following = True
                 self._take(news)
         except OutOfRange:  # the catalogue was set back, or no longer knows changes that old
@@ -151,8 +123,3 @@ class Follower(BackgroundWorker):
             self._live.publish()
             self._published_at = now
             telemetry.INDEX_LAG.set(self.status().lag)
-
-
-def _log_failure(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    _log.warning("following_failed", extra={"error": repr(error), "attempt": state.attempt_number})

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
-from tenacity import RetryCallState, Retrying, retry_always, stop_when_event_set, wait_exponential_jitter
-from tenacity.nap import sleep_using_event
-
-from learndock.calls import ResponseStream
 from learndock.errors import LearndockError, OutOfRange
-from learndock.serving.background import BackgroundWorker
 from learndock.serving.changes import Changes
+from learndock.serving.following import StreamFollower
 from learndock.serving.sql import Database
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.wire import learnware_from_message, version_from_message
 from services.validator import queue, store
 from services.validator.catalogue import Catalogue, subject_of
 
-_log = logging.getLogger(__name__)
 
-
-class Follower(BackgroundWorker):
+class Follower(StreamFollower):
     """Follows the change log in a thread, for ever, and remembers how far it came.
 
     Parameters
@@ -38,25 +30,6 @@ class Follower(BackgroundWorker):
         self._database = database
         self._catalogue = catalogue
         self._changes = changes
-        self._stream: ResponseStream | None = None
-
-    def stop(self, grace: float) -> None:
-        """Stop following."""
-        self._stopping.set()
-        if self._stream is not None:
-            self._stream.cancel()
-        super().stop(grace)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            Retrying(
-                retry=retry_always,
-                wait=wait_exponential_jitter(multiplier=0.1, max=5.0),
-                stop=stop_when_event_set(self._stopping),
-                sleep=sleep_using_event(self._stopping),
-                before_sleep=_log_failure,
-                retry_error_callback=lambda _: None,
-            )(self._follow)
 
     def _follow(self) -> None:
         """Follow one stream to its end. Raises when it ended before it told anything; then waits grow."""
@@ -64,8 +37,7 @@ class Follower(BackgroundWorker):
         with self._database.read() as session:
             after = store.counter(session, store.CHANGE)
         try:
-            self._stream = self._catalogue.changes(after)
-            for message in self._stream:
+            for message in self._opened(self._catalogue.changes(after)):
                 told = True
                 if message.sequence:
                     self._take(message)
@@ -90,8 +62,3 @@ class Follower(BackgroundWorker):
                 queue.cancel_all(session, active, "The learnware was deleted.")
             store.set_counter(session, store.CHANGE, message.sequence)
         self._changes.tell()
-
-
-def _log_failure(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    _log.warning("following_failed", extra={"error": repr(error), "attempt": state.attempt_number})
