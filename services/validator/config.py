@@ -7,9 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from learndock.sandbox.environment import DEFAULT_CONSTRAINTS, DEFAULT_MAX_BYTES
 from learndock.sandbox.executor import MIB, Limits
-from learndock.sandbox.pins import PinPolicy
 from learndock.serving.config import LISTEN
 from learndock.serving.sandbox_settings import SandboxSettings
 
@@ -26,23 +24,6 @@ class Settings(SandboxSettings):
     storage_address: str = Field(default="127.0.0.1:7453", description="Address of the storage service, host:port.")
     data_dir: Path = Field(default=Path("dock/validator"), description="Folder for what the service keeps.")
     database_url: str = Field(default="", description="SQLAlchemy URL; default a SQLite file in the data folder.")
-    environments_dir: Path | None = Field(
-        default=None,
-        description="Folder of installed requirements, may be shared with reuse; default in the data folder.",
-    )
-    constraints: tuple[str, ...] = Field(
-        default=DEFAULT_CONSTRAINTS, description="Bounds on the versions of requirements, in pip's words."
-    )
-    max_environments_bytes: int = Field(
-        default=DEFAULT_MAX_BYTES,
-        ge=0,
-        description="Size of all installed requirements; beyond it those not used for longest go.",
-    )
-    pins: PinPolicy = Field(
-        default=PinPolicy.KEEP_PINS,
-        description="For versions that cannot be had: KEEP_PINS refuses the package, RELAX_PINS takes the nearest.",
-    )
-    memory_mib: int = Field(default=2048, ge=64, description="Memory of one sandbox, in MiB.")
     cpus: float = Field(default=1.0, gt=0, le=64, description="Processors that one sandbox may keep busy.")
     cpu_seconds: int | None = Field(
         default=None, ge=1, description="Processor time of one process; default no bound beside the sandbox's life."
@@ -88,8 +69,3 @@ class Settings(SandboxSettings):
     def database(self) -> str:
         """URL of the database in use."""
         return self.database_url or f"sqlite:///{self.data_dir / 'validator.db'}"
-
-    @property
-    def environments(self) -> Path:
-        """Folder of installed requirements in use."""
-        return self.environments_dir or self.data_dir / "environments"
