@@ -9,7 +9,7 @@ import typer
 
 from learndock.cli.options import Json, connect
 from learndock.cli.output import emit_json, print_facts
-from learndock.client.values import Allowance, Quota
+from learndock.quota import Allowance, Quota
 
 quotas = typer.Typer(no_args_is_help=True, help="Show how much you may keep, and set it (for admins).")
 

@@ -11,7 +11,8 @@ from learndock.cli.options import Json, LearnwareId, Package, SemanticFile, conn
 from learndock.cli.output import emit_json, print_line, print_table
 from learndock.cli.progress import spinner, validation_bar
 from learndock.client.dock import Dock
-from learndock.client.values import PackageCheck, Validation, ValidationReport
+from learndock.client.values import PackageCheck, Validation
+from learndock.examination.report import ValidationReport
 from learndock.extras import module_of
 
 

@@ -7,11 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 import uuid
 
+import numpy as np
+from numpy.typing import NDArray
+
 from learndock.client import transfer
 from learndock.client.messages import quota_from_message
 from learndock.client.transfer import Progress
-from learndock.client.values import Allowance, Quota
 from learndock.learnware import Learnware, LearnwareVersion, SemanticSpecification, Visibility
+from learndock.quota import Allowance, Quota
 from learndock.rkme.specification import Specification
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
@@ -20,6 +23,7 @@ from learndock.wire import (
     learnware_from_message,
     semantic_to_message,
     specification_from_message,
+    tensor_from_message,
     version_from_message,
     visibility_to_message,
 )
@@ -127,6 +131,12 @@ class Catalogue:
         """Statistical specification of a version."""
         request = pb.GetSpecificationRequest(learnware_id=learnware_id, version=version)
         return specification_from_message(self._stub.GetSpecification(request).specification)
+
+    def atom_outputs(self, learnware_id: str, version: int) -> NDArray[np.generic] | None:
+        """Outputs of a version's model on its own atoms, if they are kept."""
+        request = pb.GetSpecificationRequest(learnware_id=learnware_id, version=version)
+        response = self._stub.GetSpecification(request)
+        return tensor_from_message(response.atom_outputs, "atom_outputs") if response.HasField("atom_outputs") else None
 
     def quota(self, user_id: str) -> Quota:
         """What a user may keep; empty for the caller."""

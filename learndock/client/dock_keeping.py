@@ -13,8 +13,8 @@ from learndock.client import transfer
 from learndock.client.accounts import Accounts
 from learndock.client.catalogue import Catalogue
 from learndock.client.transfer import Progress
-from learndock.client.values import Allowance, Quota
 from learndock.learnware import Visibility
+from learndock.quota import Allowance, Quota
 
 if TYPE_CHECKING:
     from learndock.client.importing import Imported

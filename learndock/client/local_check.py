@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from learndock.client.at_home import AtHome
-from learndock.client.values import CheckResult, CheckVerdict, PackageCheck, ValidationReport, ValidationState
+from learndock.client.values import PackageCheck
 from learndock.examination.examination import Examination
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.learnware import SemanticSpecification
 from learndock.sandbox.choice import choose_executor
 from learndock.sandbox.executor import Executor, Limits
@@ -40,12 +40,12 @@ def check_package(
         The package index cannot be reached.
     """
 
-    def watch(phase: str, percent: int, report: Report) -> None:
+    def watch(phase: str, percent: int, report: ValidationReport) -> None:
         progress(phase)
 
     findings = Examination(_Here(), predict_seconds=_PREDICT_SECONDS, watcher=watch).run(path, semantic)
     state = ValidationState.VERIFIED if findings.is_verified else ValidationState.REJECTED
-    return PackageCheck(state, _report(findings.report), findings.report.reason)
+    return PackageCheck(state, findings.report, findings.report.reason)
 
 
 class _Here:
@@ -62,18 +62,3 @@ class _Here:
     def launcher(self) -> LearnwareLauncher:
         home = AtHome.of_user()
         return LearnwareLauncher(self._executor, home.environments, home.running, Limits())
-
-
-def _report(report: Report) -> ValidationReport:
-    lines = (
-        CheckResult(line.name, CheckVerdict(line.verdict.value), line.message, line.seconds) for line in report.checks
-    )
-    return ValidationReport(
-        checks=tuple(lines),
-        format_class=report.format_class,
-        latency_p50_seconds=report.latency_p50_seconds,
-        latency_p99_seconds=report.latency_p99_seconds,
-        peak_memory_bytes=report.peak_memory_bytes,
-        executor=report.executor,
-        log_tail=report.log_tail,
-    )

@@ -10,16 +10,12 @@ import numpy as np
 from learndock.client.across import AcrossSingle
 from learndock.client.result import SearchResult
 from learndock.client.values import (
-    Allowance,
     Certificate,
-    CheckResult,
-    CheckVerdict,
     Finding,
     Member,
     Mixture,
     MixtureMember,
     PackageCheck,
-    Quota,
     Reuser,
     ReuserState,
     SearchAdvice,
@@ -28,11 +24,11 @@ from learndock.client.values import (
     Strategy,
     Summary,
     Validation,
-    ValidationReport,
-    ValidationState,
 )
 from learndock.errors import Internal, Reason
+from learndock.examination.report import CheckResult, CheckVerdict, ValidationReport, ValidationState
 from learndock.learnware import FeatureSpace
+from learndock.quota import Allowance, Quota
 from learndock.reuse.labels import Labelled
 from learndock.reuse.prediction import Fault
 from learndock.v1 import (

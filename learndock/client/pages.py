@@ -11,7 +11,8 @@ import uuid
 from learndock.account import User
 from learndock.audit import AuditEntry
 from learndock.client.messages import validation_from_message
-from learndock.client.values import Validation, ValidationState
+from learndock.client.values import Validation
+from learndock.examination.report import ValidationState
 from learndock.learnware import Learnware, Modality
 from learndock.v1 import (
     identity_service_pb2,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from learndock.account import Invitation, Token, User
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.learnware import FormatClass, SemanticSpecification
 from learndock.reuse.prediction import Fault
 from learndock.reuse.strategy import Strategy as Strategy
@@ -30,88 +31,12 @@ class SearchAdvice(StrEnum):
     USE_MIXTURE = "USE_MIXTURE"
 
 
-class ValidationState(StrEnum):
-    """Where a validation stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    VERIFIED = "VERIFIED"
-    REJECTED = "REJECTED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen."""
-        return self not in (ValidationState.QUEUED, ValidationState.RUNNING)
-
-
-class CheckVerdict(StrEnum):
-    """Result of one check."""
-
-    PASSED = "PASSED"
-    FAILED = "FAILED"
-    WARNING = "WARNING"
-    SKIPPED = "SKIPPED"
-
-
 class ReuserState(StrEnum):
     """Where a reuser stands."""
 
     PREPARING = "PREPARING"
     READY = "READY"
     FAILED = "FAILED"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """A line of a validation report.
-
-    Attributes
-    ----------
-    name
-        Name of the check, as in docs/checks.md.
-    verdict
-        Its result.
-    message
-        What was found, one line.
-    seconds
-        How long it took.
-    """
-
-    name: str
-    verdict: CheckVerdict
-    message: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class ValidationReport:
-    """What validation found.
-
-    Attributes
-    ----------
-    checks
-        Every check in order.
-    format_class
-        How the model is stored; None before it was examined.
-    latency_p50_seconds, latency_p99_seconds
-        Time of a prediction of one batch; 0 when it was not measured.
-    peak_memory_bytes
-        Peak resident memory of the model's process; 0 when it was not measured.
-    executor
-        What ran it, "docker" or "bubblewrap"; empty when nothing ran.
-    log_tail
-        Last of what the model printed.
-    """
-
-    checks: tuple[CheckResult, ...] = ()
-    format_class: FormatClass | None = None
-    latency_p50_seconds: float = 0.0
-    latency_p99_seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    executor: str = ""
-    log_tail: str = ""
 
 
 @dataclass(frozen=True)
@@ -332,47 +257,6 @@ class Summary:
     disabled_users: int
     admins: int
     active_tokens: int
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """An amount of what quotas are about.
-
-    Attributes
-    ----------
-    bytes
-        Bytes of all versions, and of uploads in flight.
-    learnwares
-        Learnwares, deleted ones too until they are gone for ever.
-    versions
-        Versions of all learnwares together.
-    uploads
-        Uploads in flight.
-    """
-
-    bytes: int = 0
-    learnwares: int = 0
-    versions: int = 0
-    uploads: int = 0
-
-
-@dataclass(frozen=True)
-class Quota:
-    """What a user may keep, and how much of it is used.
-
-    Attributes
-    ----------
-    user_id
-        The user.
-    limit
-        How much.
-    used
-        How much of it is used.
-    """
-
-    user_id: str
-    limit: Allowance
-    used: Allowance
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learndock.errors import Cancelled, InvalidInput, LearndockError, Reason
-from learndock.examination.report import CHECKS, CheckLine, Outcome, Report, Verdict, failed, passed, warned
+from learndock.examination.report import (
+    CHECKS,
+    CheckResult,
+    CheckVerdict,
+    Outcome,
+    ValidationReport,
+    failed,
+    passed,
+    warned,
+)
 from learndock.examination.run_checks import RunChecks
 from learndock.examination.static_checks import fault_outcomes, static_outcomes
 from learndock.learnware import SemanticSpecification
@@ -26,7 +35,7 @@ from learndock.sandbox.model_process import ModelProcess
 
 _SEED = 20240131
 
-Watcher = Callable[[str, int, Report], None]
+Watcher = Callable[[str, int, ValidationReport], None]
 """Is told the check that begins, how much is done in percent, and the report so far; may raise to stop."""
 
 
@@ -37,7 +46,7 @@ Keep = Callable[[ModelProcess], None]
 class Findings:
     """The report, and what the model made of the specification's atoms where it is verified."""
 
-    report: Report
+    report: ValidationReport
     atom_outputs: NDArray[np.generic] | None = None
 
     @property
@@ -83,7 +92,7 @@ class Examination:
         self._predict_seconds = predict_seconds
         self._watcher = watcher
         self._keep = keep
-        self._report = Report()
+        self._report = ValidationReport()
         self._lock = threading.Lock()
         self._model: ModelProcess | None = None
         self._aborted = False
@@ -225,9 +234,9 @@ class Examination:
             seconds = 0.0
 
     def _add(self, name: str, outcome: Outcome, seconds: float) -> None:
-        line = CheckLine(name, outcome.verdict, outcome.message[:1000], seconds)
+        line = CheckResult(name, outcome.verdict, outcome.message[:1000], seconds)
         self._report = replace(self._report, checks=(*self._report.checks, line))
-        if outcome.verdict is Verdict.FAILED:
+        if outcome.verdict is CheckVerdict.FAILED:
             raise _Rejected
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from learndock.client.dock import Dock
 from learndock.client.pages import SearchCounts
-from learndock.client.values import Validation, ValidationState
+from learndock.client.values import Validation
+from learndock.examination.report import ValidationState
 
 DAYS = 14
 DayPairs = Mapping[str, tuple[int, int]]

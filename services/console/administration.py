@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from learndock.client.values import ValidationState
 from learndock.errors import PermissionDenied, Reason
+from learndock.examination.report import ValidationState
 from services.console import listing
 from services.console.activity import activity, searches_by_day
 from services.console.charts import bars

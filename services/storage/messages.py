@@ -10,6 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import VOCABULARY, Learnware, LearnwareVersion, SemanticSpecification
+from learndock.quota import Allowance, Quota
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
 from learndock.wire import (
@@ -26,7 +27,6 @@ from services.storage.catalogue import Change
 from services.storage.download import Address
 from services.storage.integrity import Fault
 from services.storage.listing import ListPage
-from services.storage.quotas import Allowance, Quota
 from services.storage.submission import Submission
 from services.storage.uploads import Chunk, Upload
 from services.storage.verdicts import Verdict

@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from learndock.account import Principal
 from learndock.errors import InvalidInput, PermissionDenied, Reason, ResourceExhausted
+from learndock.quota import Allowance, Quota
 from learndock.serving.sql import now
 from services.storage.models import LearnwareRow, QuotaRow, UploadRow, VersionRow
 
 _MAX_LIMIT = 2**62
 _MAX_USER_ID = 64
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """An amount of what quotas are about; as an override, 0 stands for the dock's own limit.
-
-    Attributes
-    ----------
-    bytes
-        Bytes of all versions, and of uploads in flight.
-    learnwares
-        Learnwares, deleted ones too until they are gone for ever.
-    versions
-        Versions of all learnwares together.
-    uploads
-        Uploads in flight.
-    """
-
-    bytes: int = 0
-    learnwares: int = 0
-    versions: int = 0
-    uploads: int = 0
-
-
-@dataclass(frozen=True)
-class Quota:
-    """What a user may keep.
-
-    Attributes
-    ----------
-    user_id
-        The user.
-    limit
-        How much.
-    used
-        How much of it is used.
-    """
-
-    user_id: str
-    limit: Allowance
-    used: Allowance
 
 
 class Quotas:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from learndock.quota import Allowance
 from learndock.serving.application import Application, Servicer
 from learndock.serving.paging import PageTokens
 from learndock.serving.s3 import Bucket
@@ -20,7 +21,7 @@ from services.storage.config import Settings
 from services.storage.forwarding import Forwarding
 from services.storage.housekeeping import Housekeeping
 from services.storage.integrity import IntegrityCheck
-from services.storage.quotas import Allowance, Quotas
+from services.storage.quotas import Quotas
 from services.storage.s3_blobs import S3Blobs
 from services.storage.s3_drafts import S3Drafts
 from services.storage.scrub import Scrub

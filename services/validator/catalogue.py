@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from learndock.calls import ResponseStream
 from learndock.errors import DataLoss, NotFound, Reason
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport
 from learndock.learnware import Learnware, LearnwareVersion, VersionState
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1.storage_service_pb2_grpc import StorageServiceStub
@@ -62,7 +62,7 @@ class Catalogue:
         lease: Lease,
         state: VersionState,
         *,
-        report: Report | None = None,
+        report: ValidationReport | None = None,
         reason: str = "",
         atom_outputs: NDArray[generic] | None = None,
     ) -> None:

@@ -10,7 +10,7 @@ import threading
 
 from learndock.errors import InvalidInput, Reason, ResourceExhausted
 from learndock.examination.examination import Examination, Findings
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport
 from learndock.learnware import SemanticSpecification
 from learndock.serving import caller
 from services.validator.sandboxes import Sandboxes
@@ -89,5 +89,5 @@ class DryRuns:
             yield Path(file.name)
 
 
-def _check_caller(phase: str, percent: int, report: Report) -> None:
+def _check_caller(phase: str, percent: int, report: ValidationReport) -> None:
     caller.check_active()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from learndock.errors import InvalidInput, Reason
 from learndock.examination.examination import Findings
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.learnware import SemanticSpecification
 from learndock.v1 import validator_service_pb2 as pb
 from learndock.wire import (
@@ -17,7 +17,7 @@ from learndock.wire import (
     semantic_from_message,
     time_to_message,
 )
-from services.validator.record import Validation, ValidationState
+from services.validator.record import Validation
 
 
 def state_from_message(number: pb.ValidationState.ValueType) -> ValidationState | None:
@@ -47,7 +47,7 @@ def without_log(validation: Validation) -> Validation:
     return replace(validation, report=replace(validation.report, log_tail=""))
 
 
-def report_to_message(report: Report) -> pb.ValidationReport:
+def report_to_message(report: ValidationReport) -> pb.ValidationReport:
     """Message of a report."""
     return pb.ValidationReport(
         checks=[

@@ -11,12 +11,12 @@ from sqlalchemy import ScalarSelect, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from learndock.errors import Aborted, Reason
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.sandbox.owner import is_dead
 from learndock.serving.sql import now
 from services.validator import store
 from services.validator.models import ValidationRow
-from services.validator.record import Lease, Subject, Validation, ValidationState
+from services.validator.record import Lease, Subject, Validation
 
 _GIVING_UP = "giving_up"
 _FIRST, _AGAIN = 0, 1
@@ -96,7 +96,7 @@ def renew(session: Session, lease: Lease, lease_seconds: float) -> None:
     _held(session, lease).lease_until = now() + timedelta(seconds=lease_seconds)
 
 
-def note_progress(session: Session, lease: Lease, phase: str, percent: int, report: Report) -> None:
+def note_progress(session: Session, lease: Lease, phase: str, percent: int, report: ValidationReport) -> None:
     """Tell how far it is; Aborted (LEASE_LOST) when the lease is over."""
     row = _held(session, lease)
     row.phase, row.percent = phase, percent
@@ -104,7 +104,7 @@ def note_progress(session: Session, lease: Lease, phase: str, percent: int, repo
     row.revision += 1
 
 
-def finish(session: Session, lease: Lease, state: ValidationState, report: Report, reason: str) -> None:
+def finish(session: Session, lease: Lease, state: ValidationState, report: ValidationReport, reason: str) -> None:
     """End it; Aborted (LEASE_LOST) when the lease is over."""
     row = _held(session, lease)
     store.set_report(row, report)

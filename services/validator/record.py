@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.learnware import SemanticSpecification
-
-
-class ValidationState(StrEnum):
-    """Where a validation stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    VERIFIED = "VERIFIED"
-    REJECTED = "REJECTED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing changes any more."""
-        return self not in (ValidationState.QUEUED, ValidationState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -58,7 +41,7 @@ class Validation:
     state: ValidationState
     phase: str
     percent: int
-    report: Report
+    report: ValidationReport
     reason: str
     attempts: int
     create_time: datetime

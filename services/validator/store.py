@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from learndock.examination.report import CheckLine, Report, Verdict
+from learndock.examination.report import CheckResult, CheckVerdict, ValidationReport, ValidationState
 from learndock.learnware import FormatClass
 from learndock.serving.sql import now
 from learndock.v1 import types_pb2
 from learndock.wire import semantic_from_message, semantic_to_message
 from services.validator.models import CounterRow, ValidationRow
-from services.validator.record import Subject, Validation, ValidationState
+from services.validator.record import Subject, Validation
 
 CHANGE, FENCE = "change", "fence"
 
@@ -127,7 +127,7 @@ def forget_changes(session: Session) -> None:
     set_counter(session, CHANGE, 0)
 
 
-def set_report(row: ValidationRow, report: Report) -> None:
+def set_report(row: ValidationRow, report: ValidationReport) -> None:
     """Keep what was found so far."""
     row.log_tail = report.log_tail
     row.report = {
@@ -167,11 +167,13 @@ def subject_of(row: ValidationRow) -> Subject:
     )
 
 
-def _report(kept: Mapping[str, Any], log_tail: str) -> Report:
+def _report(kept: Mapping[str, Any], log_tail: str) -> ValidationReport:
     if not kept:
-        return Report(log_tail=log_tail)
-    lines = (CheckLine(name, Verdict(verdict), message, seconds) for name, verdict, message, seconds in kept["checks"])
-    return Report(
+        return ValidationReport(log_tail=log_tail)
+    lines = (
+        CheckResult(name, CheckVerdict(verdict), message, seconds) for name, verdict, message, seconds in kept["checks"]
+    )
+    return ValidationReport(
         checks=tuple(lines),
         format_class=FormatClass(kept["format_class"]) if kept["format_class"] else None,
         latency_p50_seconds=kept["latency"][0],

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from learndock.account import Principal, Role
 from learndock.errors import FailedPrecondition, InvalidInput, NotFound, PermissionDenied, Reason
+from learndock.examination.report import ValidationState
 from learndock.serving import caller
 from learndock.serving.changes import Changes
 from learndock.serving.paging import PageTokens, page_size
@@ -16,7 +17,7 @@ from learndock.serving.sql import Database
 from services.validator import queue, store
 from services.validator.catalogue import CallersCatalogue, Catalogue, subject_of
 from services.validator.models import ValidationRow
-from services.validator.record import Validation, ValidationState
+from services.validator.record import Validation
 
 _POLL_SECONDS = 1.0
 
@@ -117,7 +118,7 @@ class Validations:
             row = _visible(principal, store.row_of(session, validation_id), validation_id)
             if not principal.may_change(row.owner_id):
                 raise PermissionDenied(Reason.NOT_OWNER, "Only the owner or an admin may stop it.")
-            if ValidationState(row.state).has_ended:
+            if ValidationState(row.state).ended:
                 raise FailedPrecondition(
                     Reason.VALIDATION_ENDED, f"The validation has ended: {row.state}.", resource=validation_id
                 )
@@ -157,7 +158,7 @@ class Validations:
             if validation is not None and (validation.validation_id, validation.revision) != told:
                 told = (validation.validation_id, validation.revision)
                 yield validation
-                if validation.state.has_ended:
+                if validation.state.ended:
                     return
             self._changes.wait(seen, _POLL_SECONDS)
 

@@ -11,7 +11,7 @@ import uuid
 
 from learndock.errors import Aborted, Cancelled, FailedPrecondition, Internal, LearndockError, NotFound, Unavailable
 from learndock.examination.examination import Examination, Findings
-from learndock.examination.report import Report
+from learndock.examination.report import ValidationReport, ValidationState
 from learndock.learnware import VersionState
 from learndock.sandbox.model_process import ModelProcess
 from learndock.sandbox.owner import is_dead, own_mark
@@ -21,7 +21,7 @@ from learndock.serving.sql import Database
 from services.validator import queue
 from services.validator.catalogue import Catalogue
 from services.validator.heartbeat import Heartbeat
-from services.validator.record import Lease, ValidationState
+from services.validator.record import Lease
 from services.validator.sandboxes import Sandboxes
 
 _IDLE_SECONDS = 1.0
@@ -147,7 +147,7 @@ class Workers:
         except Aborted:
             raise
         except NotFound:
-            self._finish(lease, ValidationState.CANCELLED, Report(), "The version is gone.")
+            self._finish(lease, ValidationState.CANCELLED, ValidationReport(), "The version is gone.")
         except Cancelled:
             self._put_back(lease, seconds=0.0, fault=False)
         except FailedPrecondition as error:  # no sandbox: another try would end the same
@@ -178,7 +178,7 @@ class Workers:
     def _examine(self, lease: Lease, package: Path) -> tuple[Findings, ModelProcess | None]:
         kept: list[ModelProcess] = []
 
-        def watch(phase: str, percent: int, report: Report) -> None:
+        def watch(phase: str, percent: int, report: ValidationReport) -> None:
             with self._database.write() as session:
                 queue.note_progress(session, lease, phase, percent, report)
             self._changes.tell()
@@ -222,9 +222,9 @@ class Workers:
         with self._database.write() as session:
             queue.note_giving_up(session, lease)
         self._catalogue.record(lease, VersionState.UPLOADED, reason=reason)
-        self._finish(lease, ValidationState.FAILED, Report(), reason)
+        self._finish(lease, ValidationState.FAILED, ValidationReport(), reason)
 
-    def _finish(self, lease: Lease, state: ValidationState, report: Report, reason: str) -> None:
+    def _finish(self, lease: Lease, state: ValidationState, report: ValidationReport, reason: str) -> None:
         with self._database.write() as session:
             queue.finish(session, lease, state, report, reason)
         _measure(state, report)
@@ -235,7 +235,7 @@ class Workers:
             queue.put_back(session, lease, seconds=seconds, fault=fault)
 
 
-def _measure(state: ValidationState, report: Report) -> None:
+def _measure(state: ValidationState, report: ValidationReport) -> None:
     telemetry.VALIDATION_SECONDS.labels(state.value).observe(sum(line.seconds for line in report.checks))
     for line in report.checks:
         telemetry.SANDBOX_VERDICTS.labels(line.name, line.verdict.value).inc()

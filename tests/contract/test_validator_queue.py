@@ -10,19 +10,22 @@ import time
 import pytest
 
 from learndock.errors import Aborted, Reason
-from learndock.examination.report import CheckLine, Report, Verdict
+from learndock.examination.report import CheckResult, CheckVerdict, ValidationReport, ValidationState
 from learndock.learnware import FormatClass
 from learndock.sandbox.owner import own_mark
 from learndock.serving.sql import Database, migrate
 from services.validator import queue, store
-from services.validator.record import Lease, Subject, Validation, ValidationState
+from services.validator.record import Lease, Subject, Validation
 from tests.support.databases import DATABASES
 from tests.support.models import semantic
 
 MIGRATIONS = Path(store.__file__).parent / "migrations"
 LONG = 3600.0
-REPORT = Report(
-    checks=(CheckLine("archive", Verdict.PASSED, "fine", 0.25), CheckLine("loads", Verdict.FAILED, "no", 1.5)),
+REPORT = ValidationReport(
+    checks=(
+        CheckResult("archive", CheckVerdict.PASSED, "fine", 0.25),
+        CheckResult("loads", CheckVerdict.FAILED, "no", 1.5),
+    ),
     format_class=FormatClass.CODE,
     latency_p50_seconds=0.1,
     latency_p99_seconds=0.2,

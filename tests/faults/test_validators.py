@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from learndock.examination.report import ValidationState
 from learndock.sandbox.cgroup import PARENT, ROOT
 from learndock.serving.sql import Database
 from learndock.v1 import types_pb2
 from services.validator.models import ValidationRow
-from services.validator.record import ValidationState
 from tests.support.models import ATOMS, GOOD_PREDICT, model_package
 from tests.support.validation import PATIENCE, Dock, storing
 from tests.support.validator_process import ValidatorProcess
@@ -56,7 +56,7 @@ def phase(dock: Dock) -> str:
 
 def has_ended(dock: Dock) -> bool:
     found = rows(dock)
-    return bool(found) and all(ValidationState(row.state).has_ended for row in found)
+    return bool(found) and all(ValidationState(row.state).ended for row in found)
 
 
 def test_a_frozen_validator_that_wakes_late_changes_nothing(dock: Dock, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from learndock.account import Token
 from learndock.cli.output import emit_json, print_facts, print_table, to_plain
-from learndock.client.values import CheckResult, CheckVerdict, NewToken
+from learndock.client.values import NewToken
+from learndock.examination.report import CheckResult, CheckVerdict
 from learndock.rkme.specification import Specification
 
 

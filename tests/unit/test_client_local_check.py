@@ -8,8 +8,7 @@ import pytest
 
 from learndock.cli.main import execute
 from learndock.client.local_check import check_package
-from learndock.client.values import ValidationState
-from learndock.examination.report import CHECKS
+from learndock.examination.report import CHECKS, ValidationState
 from tests.support.models import model_package
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import learndock
 from learndock.client.pages import IndexStatus, Island, Page, SearchCounts, SearchDay
-from learndock.client.values import ValidationState
+from learndock.examination.report import ValidationState
 from learndock.learnware import Modality
 from learndock.v1 import (
     identity_service_pb2,

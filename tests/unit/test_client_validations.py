@@ -7,8 +7,8 @@ import grpc
 import pytest
 
 import learndock
-from learndock.client.values import CheckVerdict, ValidationState
 from learndock.errors import DeadlineExceeded, Internal, NotFound, Reason, Unavailable
+from learndock.examination.report import CheckVerdict, ValidationState
 from learndock.v1 import validator_service_pb2 as pb
 from learndock.v1 import validator_service_pb2_grpc
 from tests.support.bare_server import bare_server, fail, registered

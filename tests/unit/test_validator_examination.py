@@ -10,7 +10,7 @@ import pytest
 
 from learndock.errors import Cancelled, FailedPrecondition, Reason
 from learndock.examination.examination import Examination, Findings
-from learndock.examination.report import CHECKS, Report, Verdict
+from learndock.examination.report import CHECKS, CheckVerdict, ValidationReport
 from learndock.learnware import FeatureSpace, FormatClass, Modality
 from learndock.package.archive import PackageArchive
 from learndock.rkme.specification import Specification
@@ -28,7 +28,7 @@ def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Sandboxes:
     return Sandboxes(settings, settings.limits)
 
 
-def ignore(phase: str, percent: int, report: Report) -> None:
+def ignore(phase: str, percent: int, report: ValidationReport) -> None:
     """Watch nothing."""
 
 
@@ -36,7 +36,7 @@ def examined(sandboxes: Sandboxes, package: Path, *, seconds: float = 20.0) -> F
     return Examination(sandboxes, predict_seconds=seconds, watcher=ignore).run(package, None)
 
 
-def verdicts(findings: Findings) -> dict[str, Verdict]:
+def verdicts(findings: Findings) -> dict[str, CheckVerdict]:
     return {line.name: line.verdict for line in findings.report.checks}
 
 
@@ -44,7 +44,7 @@ def test_a_good_model_passes_every_check(sandboxes: Sandboxes, tmp_path: Path) -
     findings = examined(sandboxes, model_package(tmp_path, predict="print('hello')\n" + GOOD_PREDICT))
     assert findings.is_verified, findings.report.reason
     assert tuple(verdicts(findings)) == CHECKS
-    assert set(verdicts(findings).values()) == {Verdict.PASSED}
+    assert set(verdicts(findings).values()) == {CheckVerdict.PASSED}
     assert findings.report.format_class is FormatClass.SAFE
     assert findings.report.executor == "bubblewrap"
     assert findings.report.peak_memory_bytes > 2**20
@@ -123,7 +123,7 @@ def test_a_faulty_model_is_rejected(
 ) -> None:
     findings = examined(sandboxes, model_package(tmp_path, **changes), seconds=3.0)
     last = findings.report.checks[-1]
-    assert (last.name, last.verdict) == (check, Verdict.FAILED), findings.report
+    assert (last.name, last.verdict) == (check, CheckVerdict.FAILED), findings.report
     assert message in last.message
     assert findings.report.reason.startswith(f"{check}: ")
     assert findings.atom_outputs is None
@@ -138,7 +138,7 @@ def test_dice_are_only_a_warning_for_open_tasks(sandboxes: Sandboxes, tmp_path: 
     package = model_package(tmp_path, predict="return np.random.default_rng().random((len(X), 2))", task="Others")
     findings = examined(sandboxes, package)
     assert findings.is_verified
-    assert verdicts(findings)["repeatable"] is Verdict.WARNING
+    assert verdicts(findings)["repeatable"] is CheckVerdict.WARNING
 
 
 def test_texts_are_given_to_models_of_texts(sandboxes: Sandboxes, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_texts_are_given_to_models_of_texts(sandboxes: Sandboxes, tmp_path: Path
     )
     findings = examined(sandboxes, package)
     assert findings.is_verified, findings.report.reason
-    assert verdicts(findings)["predicts_atoms"] is Verdict.SKIPPED
+    assert verdicts(findings)["predicts_atoms"] is CheckVerdict.SKIPPED
     assert findings.atom_outputs is None
 
 
@@ -193,7 +193,7 @@ def specification_file(package: Path) -> str:
 def test_progress_is_told(sandboxes: Sandboxes, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
 
-    def watch(phase: str, percent: int, report: Report) -> None:
+    def watch(phase: str, percent: int, report: ValidationReport) -> None:
         told.append((phase, percent, len(report.checks)))
 
     Examination(sandboxes, predict_seconds=20.0, watcher=watch).run(model_package(tmp_path), None)
@@ -203,7 +203,7 @@ def test_progress_is_told(sandboxes: Sandboxes, tmp_path: Path) -> None:
 
 
 def test_an_examination_can_be_stopped(sandboxes: Sandboxes, tmp_path: Path) -> None:
-    def stop(phase: str, percent: int, report: Report) -> None:
+    def stop(phase: str, percent: int, report: ValidationReport) -> None:
         if phase == "predicts_atoms":
             examination.abort()
 
