@@ -29,8 +29,6 @@ from benchmarks.reuse.experiment import Experiment
 from benchmarks.reuse.market import Market
 import learndock
 from learndock.rkme.kernel import RobustScaler
-from learndock.v1.storage_service_pb2 import GetSpecificationRequest
-from learndock.wire import specification_from_message, tensor_from_message
 
 LABELS = (10, 30, 100)
 TRIED = 10
@@ -183,9 +181,8 @@ def _of_packages(folder: Path) -> tuple[list[Known], list[Case]]:
 
 
 def _kept(dock: learndock.Dock, learnware_id: str) -> tuple[Rows, Rows, Rows]:
-    response = dock._storage.GetSpecification(GetSpecificationRequest(learnware_id=learnware_id))
-    specification = specification_from_message(response.specification)
-    outputs = np.asarray(tensor_from_message(response.atom_outputs, "atom_outputs"), dtype=np.float64)
+    specification = dock.specification(learnware_id)
+    outputs = np.asarray(dock.atom_outputs(learnware_id), dtype=np.float64)
     outputs = outputs.reshape(len(outputs), -1)
     said = outputs.argmax(axis=1).astype(np.float64) if outputs.shape[1] > 1 else outputs[:, 0]
     return specification.atoms.astype(np.float64), specification.weights, said

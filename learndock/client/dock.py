@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from learndock.client.across import Across
 from learndock.client.catalogue import Catalogue
 from learndock.client.channel import Addresses, Connection
 from learndock.client.dock_accounts import AccountMethods
+from learndock.client.dock_catalogue import CatalogueMethods
 from learndock.client.dock_keeping import KeepingMethods
 from learndock.client.dock_reuse import DockReuser, ReuserProgress
 from learndock.client.messages import summary_from_messages
@@ -24,7 +25,6 @@ from learndock.client.values import Finding, PackageCheck, SearchMode, Strategy,
 from learndock.learnware import (
     FeatureSpace,
     Learnware,
-    LearnwareVersion,
     SemanticFilter,
     SemanticSpecification,
     Visibility,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from learndock.client.local_reuse import LocalReuser
 
 
-class Dock(AccountMethods, KeepingMethods):
+class Dock(CatalogueMethods, AccountMethods, KeepingMethods):
     """A connection to a dock; close it, or use it in a `with` statement.
 
     Every method may raise the classes of `learndock.errors`; named below are those that are particular to it.
@@ -160,68 +160,6 @@ class Dock(AccountMethods, KeepingMethods):
     ) -> PackageCheck:
         """Have a package checked as validation would, publishing nothing."""
         return self._validations.check(Path(package), semantic=semantic, timeout=timeout)
-
-    def list(
-        self,
-        *,
-        filter: str = "",  # noqa: A002  # the API's word
-        order_by: str = "",
-        show_deleted: bool = False,
-    ) -> Iterator[Learnware]:
-        """Learnwares that the caller may see, page by page.
-
-        Parameters
-        ----------
-        filter
-            AIP-160 expression, such as ``task = "Regression" AND name:wine``.
-        order_by
-            Fields such as ``name, create_time desc``.
-        show_deleted
-            Shows deleted ones too, to owner and admins.
-        """
-        return self._catalogue.iterate(filter_=filter, order_by=order_by, show_deleted=show_deleted)
-
-    def get(self, learnware_id: str) -> Learnware:
-        """One learnware; NotFound also for one that the caller may not see."""
-        return self._catalogue.get(learnware_id)
-
-    def update(
-        self,
-        learnware_id: str,
-        *,
-        semantic: SemanticSpecification | None = None,
-        visibility: Visibility | None = None,
-        etag: str = "",
-    ) -> Learnware:
-        """Change what is given; with an etag only if nobody changed it since (else Aborted)."""
-        return self._catalogue.update(learnware_id, semantic=semantic, visibility=visibility, etag=etag)
-
-    def delete(self, learnware_id: str) -> Learnware:
-        """Hide a learnware; it can be restored for a while."""
-        return self._catalogue.delete(learnware_id)
-
-    def undelete(self, learnware_id: str) -> Learnware:
-        """Restore a deleted learnware."""
-        return self._catalogue.undelete(learnware_id)
-
-    def versions(self, learnware_id: str) -> tuple[LearnwareVersion, ...]:
-        """Versions of a learnware, newest first."""
-        return self._catalogue.versions(learnware_id)
-
-    def specification(self, learnware_id: str, version: int = 0) -> Specification:
-        """Statistical specification of a version (0: the current one)."""
-        return self._catalogue.specification(learnware_id, version)
-
-    def download(
-        self,
-        learnware_id: str,
-        path: str | PathLike[str],
-        *,
-        version: int = 0,
-        progress: Progress = transfer.silent,
-    ) -> Path:
-        """Fetch a package to a file or into a folder; DataLoss if its bytes do not have the right SHA-256."""
-        return self._catalogue.download(learnware_id, Path(path), version=version, progress=progress)
 
     # Search and reuse
 

@@ -12,8 +12,9 @@ import pytest
 from learndock import errors
 from learndock.account import Role
 from learndock.client.dock import Dock
-from learndock.client.values import SearchAdvice, Strategy, ValidationState
+from learndock.client.values import SearchAdvice, Strategy
 from learndock.errors import Reason
+from learndock.examination.report import ValidationState
 from learndock.learnware import Visibility
 from learndock.rkme.fit import build_specification
 from tests.support.dock import RunningDock, running_dock
@@ -68,6 +69,14 @@ def test_a_user_finds_the_owner_of_the_same_labels(
     with admin.reuse(found) as model:
         predicted = np.asarray(model.predict(mine.X))
     assert (predicted.ravel() == mine.y).mean() > 0.9
+
+
+def test_what_a_model_says_of_its_own_atoms_is_kept(admin: Dock, ids: dict[Sequence[int], str]) -> None:
+    for learnware_id in ids.values():
+        outputs = admin.atom_outputs(learnware_id)
+        assert outputs is not None
+        assert len(outputs) == len(admin.specification(learnware_id).weights)
+        assert np.isfinite(outputs).all()
 
 
 def test_a_mixed_task_gets_a_mixture_that_beats_every_single(admin: Dock, ids: dict[Sequence[int], str]) -> None:
