@@ -8,6 +8,7 @@ import itertools
 from pathlib import Path
 
 from learndock.client import direct
+from learndock.client.digest import Sha256Beside
 from learndock.client.patience import BREAKS, Patience
 from learndock.errors import DataLoss, InvalidInput, NotFound, Reason
 from learndock.learnware import LearnwareVersion
@@ -46,7 +47,7 @@ def upload(
     size = path.stat().st_size
     if size == 0:
         raise InvalidInput(Reason.PACKAGE_INVALID, f"{path} is empty.", field="package")
-    for upload_id in _uploads(stub, size, sha256, learnware_id):
+    for upload_id in uploads_of(stub, size, sha256, learnware_id):
         try:
             _send(stub, upload_id, path, size, progress)
         except NotFound:
@@ -55,7 +56,8 @@ def upload(
     raise AssertionError("itertools.count does not end")
 
 
-def _uploads(stub: StorageServiceStub, size: int, sha256: str, learnware_id: str) -> Iterator[str]:
+def uploads_of(stub: StorageServiceStub, size: int, sha256: str, learnware_id: str = "") -> Iterator[str]:
+    """Ids of uploads of a package: first the one that was begun before, if one was, then new ones."""
     # The request id follows from the package, so a process that starts again is given the upload it had begun. One
     # that was finished or expired is given as well; then the next number makes a new one.
     for number in itertools.count():
@@ -139,7 +141,10 @@ def download(
             f"The bytes of {version.learnware_id} version {version.version} are damaged; download them again.",
             resource=version.learnware_id,
         )
-    part.replace(target)
+    # Not by `replace`, for which ext4 writes the new file out first, a third of the time that the whole takes. Who is
+    # interrupted in between has the whole part, and the next download completes it at once.
+    target.unlink(missing_ok=True)
+    part.rename(target)
     return target
 
 
@@ -147,8 +152,7 @@ def _fetch(
     stub: StorageServiceStub, version: LearnwareVersion, part: Path, progress: Progress, ways: Sequence[Way]
 ) -> str:
     """Digest of the whole file, found while it comes."""
-    digest = hashlib.sha256()
-    with part.open("a+b") as file:
+    with part.open("a+b") as file, Sha256Beside() as digest:
         if file.tell() > version.size_bytes:
             file.truncate(0)
         file.seek(0)
@@ -160,7 +164,7 @@ def _fetch(
                     digest.update(data)
                     file.write(data)
                     progress(file.tell(), version.size_bytes)
-    return digest.hexdigest()
+        return digest.hexdigest()
 
 
 def _from_dock(stub: StorageServiceStub, version: LearnwareVersion, offset: int) -> Iterator[bytes]:

@@ -185,6 +185,13 @@ def test_a_download_goes_on_where_another_process_ended(dock: learndock.Dock, st
     assert storage.offsets == [1000]
 
 
+def test_a_download_takes_the_place_of_another_file(dock: learndock.Dock, tmp_path: Path) -> None:
+    target = tmp_path / "wine.zip"
+    target.write_bytes(b"another")
+    assert dock.download("00000001", target).read_bytes() == CONTENT
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_damaged_bytes_leave_no_file(dock: learndock.Dock, storage: Storage, tmp_path: Path) -> None:
     storage.served = b"x" + CONTENT[1:]
     with pytest.raises(DataLoss) as caught:
