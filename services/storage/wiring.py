@@ -8,6 +8,7 @@ from pathlib import Path
 
 from learndock.quota import Allowance
 from learndock.serving.application import Application, Servicer
+from learndock.serving.heap import keep_freed_blocks
 from learndock.serving.paging import PageTokens
 from learndock.serving.s3 import Bucket
 from learndock.serving.sql import Database, migrate
@@ -82,6 +83,7 @@ def _backup_bucket(settings: Settings, name: str) -> Bucket:
 
 def build(settings: Settings) -> Application:
     """Storage service on its database and folder."""
+    keep_freed_blocks()
     migrate(settings.database, MIGRATIONS)
     database = Database(settings.database, settings.read_database_url)
     blobs = open_blobs(settings)
