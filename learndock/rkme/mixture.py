@@ -24,8 +24,6 @@ MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
 # Sets that are kept after one member was exchanged, so that with a second exchange they may be the nearest.
 _WIDTH = 8
-# What is looked at for each set wanted: the same set is found in several ways.
-_AGAIN = 4
 # What the distance must fall to for another set to take the place of one.
 _BETTER = 0.999
 # Added to a unit diagonal, so that equal candidates can be told apart.
@@ -98,7 +96,8 @@ def sparse_mixture(
     parsimony
         What fewer members may cost, at least 1: they are easier to tell apart in reuse.
     """
-    regular = differences + np.diag(_JITTER * differences.diagonal() + _TINY)
+    regular = differences.copy()
+    np.fill_diagonal(regular, (1.0 + _JITTER) * differences.diagonal() + _TINY)
     heavy = np.argsort(-weights, kind="stable")[:max_members]
     starts = [heavy[weights[heavy] > 0], *([begun] if begun is not None else [])]
     found = min((_pruned(regular, members, max_members) for members in starts), key=_distance)
@@ -164,7 +163,9 @@ def _exchanged(regular: Matrix, found: _Set, most: int = 2) -> _Set:
 def _fewest(regular: Matrix, found: _Set, allowed: float) -> _Set:
     """The fewest candidates whose best mixture is no farther from the task than is allowed, from a set of more."""
     while len(found.members) > 1:
-        fewer = _exchanged(regular, _pruned(regular, np.array(found.members), len(found.members) - 1), most=1)
+        fewer = _pruned(regular, np.array(found.members), len(found.members) - 1)
+        if len(found.members) < len(regular):  # of all candidates, the best but one are found at once
+            fewer = _exchanged(regular, fewer, most=1)
         if fewer.mmd2 > allowed:
             break
         found = fewer
@@ -174,15 +175,16 @@ def _fewest(regular: Matrix, found: _Set, allowed: float) -> _Set:
 def _best_joined(regular: Matrix, sets: Indices, count: int, least: float = MIN_WEIGHT) -> list[_Set]:
     """Of the sets [n, m] with one more candidate each, those of the nearest mixtures, nearest first."""
     values = _joined(regular, sets, least).ravel()
-    some = min(len(values), _AGAIN * count if count > 1 else 1)
+    some = min(len(values), count + len(sets))  # what is in all of the sets with one more comes once from each
     places = np.argpartition(values, some - 1)[:some]
     places = places[np.argsort(values[places], kind="stable")]
     found: dict[tuple[int, ...], float] = {}
     for place, value in zip(places.tolist(), values[places].tolist(), strict=True):
+        if value == np.inf or len(found) == count:
+            break
         row, joining = divmod(place, len(regular))
-        if value < np.inf:
-            found.setdefault(tuple(sorted((*sets[row].tolist(), joining))), value)
-    return [_Set(members, value) for members, value in list(found.items())[:count]]
+        found.setdefault(tuple(sorted((*sets[row].tolist(), joining))), value)
+    return [_Set(members, value) for members, value in found.items()]
 
 
 def _joined(regular: Matrix, sets: Indices, least: float) -> Matrix:

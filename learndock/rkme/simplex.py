@@ -46,7 +46,7 @@ def simplex_weights(gram: NDArray[np.floating], target: NDArray[np.floating]) ->
     G, c = _checked(gram, target)
     if len(c) == 1:
         return np.ones(1)
-    unit = float(np.abs(np.diag(G)).mean()) or float(np.abs(c).max()) or 1.0
+    unit = abs(float(G.trace())) / len(c) or float(np.abs(c).max()) or 1.0
     for jitter in _JITTERS:
         weights = _solve(G / unit + jitter * np.eye(len(c)), c / unit)
         if weights is not None:
@@ -84,7 +84,7 @@ def _solve(G: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64
         weights = quadprog.solve_qp(G, c, constraints.copy(), bounds.copy(), meq=1)[0]  # the solver writes into them
     except ValueError:
         return None
-    if not np.isfinite(weights).all() or abs(weights.sum() - 1.0) > 1e-6 or weights.min() < -1e-6:
+    if not (abs(weights.sum() - 1.0) <= 1e-6 and weights.min() >= -1e-6):  # as it stands for NaN too
         return None
     weights = np.maximum(weights, 0.0)
     return np.asarray(weights / weights.sum())

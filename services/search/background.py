@@ -28,7 +28,7 @@ class Background:
 
     def percentile(self, mmd2: float) -> float:
         """Share of random pairs that are farther apart, 0 to 100."""
-        farther = len(self.pairs) - np.searchsorted(self.pairs, mmd2, side="right")
+        farther = len(self.pairs) - int(self.pairs.searchsorted(mmd2, side="right"))
         return float(100.0 * farther / len(self.pairs))
 
 

@@ -53,11 +53,11 @@ class Budget:
     max_scored: int | None
     time_left: Callable[[], float]
 
-    def remaining(self, scored: int) -> int:
-        """Exact scores that may still be made after `scored`."""
+    def remaining(self, scored: int, most: int = _STEP) -> int:
+        """Exact scores that may still be made after `scored`, at most so many."""
         if self.time_left() < RESERVE:
             return 0
-        return _STEP if self.max_scored is None else min(_STEP, self.max_scored - scored)
+        return most if self.max_scored is None else min(most, self.max_scored - scored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,15 +172,16 @@ def rank(candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budg
     else:
         ordered = ((0.0, placed) for placed in candidates.all())
     tally = Tally(task, k, exactly=mode is Mode.EXHAUSTIVE)
-    complete = _score(ordered, tally, budget)
+    complete = _score(ordered, tally, budget, k)
     settled = tally.settle(budget.time_left)
     return Ranking(tally.ranked(), certified=complete and settled and mode is not Mode.APPROXIMATE)
 
 
-def _score(ordered: Iterator[tuple[float, Placed]], tally: Tally, budget: Budget) -> bool:
+def _score(ordered: Iterator[tuple[float, Placed]], tally: Tally, budget: Budget, k: int) -> bool:
     """Score in the given order until the best k are proven (True), or the budget is spent (False)."""
     while True:
-        allowed = budget.remaining(len(tally))
+        # Nothing is proven before k are scored.
+        allowed = budget.remaining(len(tally), _STEP * max(1, -(-(k - len(tally)) // _STEP)))
         step = list(islice(ordered, max(1, allowed)))
         if not step or _proven(step[0][0], tally, budget):
             return True

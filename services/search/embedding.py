@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.rkme.kernel import squared_distances
 from services.search.entry import Entry, Placed
 from services.search.packs import WeightedAtoms
 from services.search.profile import Profile
@@ -24,8 +25,9 @@ def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.fl
     """The vector [e, r], float64 [D' + 1], and |mu|^2 of a specification; O(K (K + D) d)."""
     atoms = profile.scaler.transform(specification.atoms)
     weights = specification.weights
-    norm = float(weights @ profile.kernel.gram(atoms, atoms) @ weights)
-    e = (weights @ profile.kernel.gram(atoms, profile.landmarks)) @ profile.projection
+    kernel = profile.kernel
+    norm = float(weights @ kernel.sums(squared_distances(atoms, atoms), weights))
+    e = kernel.sums(squared_distances(profile.landmarks, atoms), weights) @ profile.projection
     left_over = np.sqrt(max(0.0, norm - float(e @ e)))
     return np.append(e, left_over), norm
 

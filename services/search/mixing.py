@@ -116,7 +116,7 @@ class _Pool:
     def __init__(self, task: Task, learnwares: Sequence[Placed]) -> None:
         self._q = task.row[:-1]
         self._offsets = np.zeros((0, len(self._q)))  # from the task's embedding, float64 [C, D]
-        self._known: set[str] = set()
+        self._known: set[int] = set()
         self.learnwares: list[Placed] = []
         self.differences = np.zeros((0, 0))
         self.weights = np.zeros(0)
@@ -144,7 +144,7 @@ class _Pool:
     def look(self, candidates: Candidates, directions: NDArray[np.float64]) -> bool:
         """Take in who reaches far along directions [m, D]; whether there is anybody new."""
         found = candidates.along(directions, _ADDED)
-        fresh = {one.entry.learnware_id: one for one in found if one.entry.learnware_id not in self._known}
+        fresh = {one.entry.sequence: one for one in found if one.entry.sequence not in self._known}
         if fresh:
             self._take(list(fresh.values()), _TRIED)
         return bool(fresh)
@@ -155,7 +155,7 @@ class _Pool:
         offsets = np.array([placed.row[:-1] for placed in fresh]) - self._q
         promising = count + np.argsort(-(offsets @ self.lacking), kind="stable")[:tried]
         self.learnwares += fresh
-        self._known.update(placed.entry.learnware_id for placed in fresh)
+        self._known.update(placed.entry.sequence for placed in fresh)
         self._offsets = np.concatenate([self._offsets, offsets])
         self.differences = _grown(self.differences, offsets @ self._offsets.T)
         mixed = np.concatenate([self.heaviest(count), promising])

@@ -92,17 +92,15 @@ class Screen:
     def _look(self, block: Sequence[Placed]) -> NDArray[np.float64]:
         """Inner products with the task, and weighted mean squares, float64 [2, n]."""
         specifications = [placed.specification for placed in block]
-        ends = np.cumsum([specification.atom_count for specification in specifications])
+        starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
         weights = np.concatenate([specification.weights for specification in specifications])
-        rows = np.empty((int(ends[-1]), len(self._columns)), dtype=np.float32)
+        rows = np.empty((len(weights), len(self._columns)), dtype=np.float32)
         atoms = rows[:, :-2]
-        for specification, end in zip(specifications, ends, strict=True):
-            np.subtract(specification.atoms, self._shift, out=atoms[end - specification.atom_count : end])
+        np.subtract(np.concatenate([specification.atoms for specification in specifications]), self._shift, out=atoms)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told to be unknown
             squares = np.square(atoms) @ self._per_unit
             rows[:, -2], rows[:, -1] = squares, 1.0
             d2 = rows @ self._columns
             np.abs(d2, out=d2)  # what rounding made negative; no farther off, and faster than to cut
             per_atom = self._kernel.sums(d2, self._weights)
-        starts = np.concatenate([[0], ends[:-1]])
         return np.asarray(np.add.reduceat(np.stack([weights * per_atom, weights * squares]), starts, axis=1))
