@@ -48,7 +48,7 @@ class Blend:
     mmd2
         Distance of the mixture to the task.
     gap
-        Duality gap over the candidates.
+        Duality gap over those whose exact products were computed.
     best_single
         Distance of the best single learnware.
     """
