@@ -42,7 +42,7 @@ class Occurrence:
         probable one of n_c rows gets the factor r_c / (r_c + 0.05), where r_c = (n_c + 1) / (max n + 1); the rows are
         counted again with the factors until these stay, at most 20 times. Classes that are merely less frequent are
         hardly touched (factor .83 at a quarter), and with few rows the 1 keeps all factors near each other.
-        `docs/decisions/0044-classes-that-occur.md` tells what this was held against. O(n c) a round.
+        `docs/decisions/0045-classes-that-occur.md` tells what this was held against. O(n c) a round.
         """
         factors = _factors(probabilities)
         for _ in range(_ROUNDS):
