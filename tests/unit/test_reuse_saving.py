@@ -107,6 +107,21 @@ def test_answers_as_before(strategy: Strategy, members: tuple[list[Member], list
     assert reuser.predict_proba(X) is not None, "the reuser itself goes on"
 
 
+@pytest.mark.parametrize("strategy", [Strategy.AVERAGE, Strategy.AUTO])
+def test_keeps_which_classes_occur(
+    strategy: Strategy, members: tuple[list[Member], list[Path]], tmp_path: Path
+) -> None:
+    X = rows(1)
+    known = Labelled(X[:40], (X[:40, 1] > 1).astype(int)) if strategy.needs_labels else None
+    reuser = make_reuser(strategy, members[0], labelled=known)
+    before = reuser.predict_proba(X)
+    reuser.adapt(X[before[:, 1] > before[:, 0]])
+    save(tmp_path / "saved.zip", reuser, members[1])
+    said = run(tmp_path / "saved.zip", X, tmp_path)
+    assert said == pytest.approx(reuser.predict_proba(X))
+    assert said[:, 1].sum() > before[:, 1].sum()
+
+
 def test_names_its_members_and_describes_their_mixture(
     members: tuple[list[Member], list[Path]], tmp_path: Path
 ) -> None:
