@@ -9,6 +9,7 @@ in that is told by the inverse, so many sets are compared at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -96,8 +97,7 @@ def sparse_mixture(
     parsimony
         What fewer members may cost, at least 1: they are easier to tell apart in reuse.
     """
-    regular = differences.copy()
-    np.fill_diagonal(regular, (1.0 + _JITTER) * differences.diagonal() + _TINY)
+    regular = _regular(differences)
     heavy = np.argsort(-weights, kind="stable")[:max_members]
     starts = [heavy[weights[heavy] > 0], *([begun] if begun is not None else [])]
     found = min((_pruned(regular, members, max_members) for members in starts), key=_distance)
@@ -105,6 +105,27 @@ def sparse_mixture(
     if parsimony > 1.0:
         found = _fewest(regular, found, parsimony * found.mmd2 + _NOTHING)
     return _mixture(differences, regular, np.array(found.members))
+
+
+def runner_up(differences: Matrix, members: Indices) -> int | None:
+    """The candidate that best stands in for two members of a mixture, or for one of two; None where there is no other.
+
+    Where the members were chosen by approximate products, it is the first to look at exactly.
+    """
+    if len(members) == len(differences):
+        return None
+    regular = _regular(differences)
+    left = max(1, len(members) - 2)
+    fewer = np.array([sorted(some) for some in combinations(members.tolist(), left)], dtype=np.int64)
+    nearest = _joined(regular, fewer, 0.0).min(axis=0)
+    nearest[members] = np.inf
+    return int(nearest.argmin())
+
+
+def _regular(differences: Matrix) -> Matrix:
+    regular = differences.copy()
+    np.fill_diagonal(regular, (1.0 + _JITTER) * differences.diagonal() + _TINY)
+    return regular
 
 
 def _distance(one: _Set) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import PARSIMONY, differences_of, duality_gap, nearest_mixture, sparse_mixture
+from learndock.rkme.mixture import PARSIMONY, differences_of, duality_gap, nearest_mixture, runner_up, sparse_mixture
 from services.search import scoring
 from services.search.certified import Candidates
 from services.search.entry import Placed
@@ -197,7 +197,8 @@ def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Pl
         found = sparse_mixture(pool.differences, pool.weights, max_members=max_members, begun=before.members)
         if found.mmd2 > _WORTH * before.mmd2:
             break
-    return [pool.learnwares[index] for index in found.members.tolist()]
+    spare = runner_up(pool.differences, found.members)
+    return [pool.learnwares[index] for index in (*found.members.tolist(), *([spare] if spare is not None else []))]
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:

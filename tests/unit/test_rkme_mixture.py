@@ -18,6 +18,7 @@ from learndock.rkme.mixture import (
     differences_of,
     duality_gap,
     nearest_mixture,
+    runner_up,
     sparse_mixture,
 )
 from learndock.rkme.simplex import simplex_weights
@@ -150,6 +151,27 @@ def test_exchanges_lead_to_the_best_from_whatever_it_is_begun_with() -> None:
             assert found.mmd2 <= before.mmd2 + 1e-12
         reached += found.mmd2 <= 1.01 * best.mmd2
     assert reached >= 16
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_the_runner_up_is_in_the_best_set_that_lacks_two_members(size: int) -> None:
+    for seed in range(20):
+        gram = differences(*problem(seed, candidates=9, dimension=12))
+        members = np.random.default_rng(seed).choice(9, size, replace=False)
+        others = [one for one in range(9) if one not in members]
+        sets = [(*kept, other) for kept in combinations(members, max(1, size - 2)) for other in others]
+        distances = [best_of_any_sign(gram[np.ix_(one, one)]) for one in sets]
+        assert runner_up(gram, members) == sets[int(np.argmin(distances))][-1]
+
+
+def test_without_others_there_is_no_runner_up() -> None:
+    assert runner_up(differences(*problem(0, candidates=3)), np.arange(3)) is None
+
+
+def best_of_any_sign(gram: Matrix) -> float:
+    """Distance of the best mixture of a set whose weights all are positive, otherwise infinite."""
+    raw = np.linalg.solve(gram, np.ones(len(gram)))
+    return float(1.0 / raw.sum()) if raw.min() > 0 and raw.sum() > 0 else np.inf
 
 
 def test_equal_candidates_are_no_trouble() -> None:
