@@ -162,7 +162,7 @@ def _options(connection_seconds: float) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", TRANSPORT_BYTES),
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a replica
     ]

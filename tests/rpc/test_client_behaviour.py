@@ -146,6 +146,17 @@ def test_a_peer_that_falls_silent_is_noticed_by_keepalive(monkeypatch: pytest.Mo
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_a_quiet_stream_is_not_cut_off_for_its_keepalive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MIN_PING_MS", 100)
+    options = [("grpc.keepalive_time_ms", 300), ("grpc.http2.max_pings_without_data", 0)]  # quick, and without a pause
+    with counting(Counting()) as running, grpc.insecure_channel(running.address, options=options) as channel:
+        watched = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=4)
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.RpcError) as caught:
+            next(watched)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 def test_a_client_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     servicer = Counting()
     with counting(servicer) as running, connect_proxy() as proxy:
