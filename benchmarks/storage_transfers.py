@@ -48,9 +48,12 @@ def transfer_figures(folder: Path, store: ObjectStore, mib: int, rounds: int) ->
             for name, act in acts[:2] if number % 2 else acts[1::-1]:
                 seconds.setdefault(name, []).append(timed(act))
             # Whoever writes a file first after the uploads pays for new pages of memory, up to half a second; the
-            # others write into those of the file that they replace. So the first is none of those that are timed.
-            bare.fget_object("bare", "object", str(path.with_name("got.zip")))
+            # others write into those that were freed. So the first is none of those that are timed. None of them
+            # writes over a file of its name, which ext4 would put on the disk before it takes that file's place.
+            got = path.with_name("got.zip")
+            bare.fget_object("bare", "object", str(got))
             for name, act in acts[2:] if number % 2 else acts[:1:-1]:
+                got.unlink()
                 seconds.setdefault(name, []).append(timed(act))
             bare.remove_object("bare", "object")
         with bare_streams() as streams:

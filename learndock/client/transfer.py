@@ -141,10 +141,7 @@ def download(
             f"The bytes of {version.learnware_id} version {version.version} are damaged; download them again.",
             resource=version.learnware_id,
         )
-    # Not by `replace`, for which ext4 writes the new file out first, a third of the time that the whole takes. Who is
-    # interrupted in between has the whole part, and the next download completes it at once.
-    target.unlink(missing_ok=True)
-    part.rename(target)
+    part.replace(target)
     return target
 
 
