@@ -6,6 +6,7 @@ Elsewhere the limits of single processes and the watch over their sum must do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ from learndock.sandbox.owner import is_dead, own_mark
 ROOT = Path("/sys/fs/cgroup")
 PARENT = "learndock"
 _PERIOD = 100_000
+_LEAVING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,15 @@ class ControlGroup:
 
     def remove(self) -> None:
         """Remove the group; its last process may take a moment to leave."""
-        for folder in self.folders:
-            for _ in range(50):
-                if _removed(folder):
-                    break
-                time.sleep(0.02)
+        _removed(self.folders)
 
     @staticmethod
     def sweep() -> int:
-        """Remove groups whose owner is dead; returns how many."""
+        """Remove groups whose owner is dead, which their last processes may just be leaving; returns how many."""
         left = [
             folder for parent in _parents() for folder in parent.iterdir() if folder.is_dir() and is_dead(folder.name)
         ]
-        return len({folder.name for folder in left if _removed(folder)})
+        return len({folder.name for folder in _removed(left)})
 
 
 _MEMORY_FILES = ("memory.max", "memory.limit_in_bytes")
@@ -146,7 +144,16 @@ def _made(folder: Path) -> list[Path]:
     return [folder]
 
 
-def _removed(folder: Path) -> bool:
+def _removed(folders: Sequence[Path]) -> list[Path]:
+    """Those of the groups that are gone, after a moment for their last processes to leave."""
+    end = time.monotonic() + _LEAVING_SECONDS
+    left = list(folders)
+    while (left := [folder for folder in left if not _is_gone(folder)]) and time.monotonic() < end:
+        time.sleep(0.02)
+    return [folder for folder in folders if folder not in left]
+
+
+def _is_gone(folder: Path) -> bool:
     try:
         folder.rmdir()
     except FileNotFoundError:

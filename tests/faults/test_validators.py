@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 import os
 from pathlib import Path
+import sqlite3
 import time
 
 import numpy as np
@@ -31,8 +32,12 @@ def dock(tmp_path: Path) -> Iterator[Dock]:
         yield made
 
 
+def database_of(dock: Dock) -> Path:
+    return dock.folder / "validator" / "validator.db"
+
+
 def rows(dock: Dock) -> list[ValidationRow]:
-    path = dock.folder / "validator" / "validator.db"
+    path = database_of(dock)
     if not path.exists():
         return []
     database = Database(f"sqlite:///{path}")
@@ -59,6 +64,24 @@ def has_ended(dock: Dock) -> bool:
     return bool(found) and all(ValidationState(row.state).ended for row in found)
 
 
+def freeze_between_writes(validator: ValidatorProcess, dock: Dock) -> None:
+    """Freeze it where it does not hold the one writer's place of SQLite, which nobody could then take from it."""
+    writer = sqlite3.connect(database_of(dock), timeout=0.2, isolation_level=None)
+    try:
+        while True:
+            validator.freeze()
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                validator.wake()
+                time.sleep(0.02)
+            else:
+                writer.execute("ROLLBACK")
+                return
+    finally:
+        writer.close()
+
+
 def test_a_frozen_validator_that_wakes_late_changes_nothing(dock: Dock, tmp_path: Path) -> None:
     learnware_id = dock.submit(model_package(tmp_path, predict=SLOW))
     settings = dock.settings(lease_seconds=1.5)
@@ -66,7 +89,7 @@ def test_a_frozen_validator_that_wakes_late_changes_nothing(dock: Dock, tmp_path
     other = None
     try:
         wait_for(lambda: phase(dock) == "predicts_atoms")
-        frozen.freeze()
+        freeze_between_writes(frozen, dock)
         other = ValidatorProcess(settings)
         wait_for(lambda: has_ended(dock))
         (ended,) = rows(dock)
