@@ -30,6 +30,7 @@ from learndock.rkme.specification import Specification
 from services.search.live import Change
 
 FAMILIES = 400
+TASKS = 40
 # Directions that the columns depend on, how far families lie apart in them, and how far owners of one family.
 _DIRECTIONS = 8
 _PLACES = 1.8
@@ -100,6 +101,11 @@ class Families:
         shares = generator.dirichlet(np.full(owners, 4.0))
         parts = [self.rows(self.owner(generator), int(1 + 2 * _ROWS * share), generator) for share in shares]
         return specify(np.concatenate(parts))
+
+
+def some_tasks(families: Families) -> list[Specification]:
+    """Tasks: by turns of one owner's kind of data, and of four owners'."""
+    return [families.task(np.random.default_rng(10**9 + seed), 4 if seed % 2 else 1) for seed in range(TASKS)]
 
 
 def changes(families: Families, generator: np.random.Generator, *, first: int, last: int) -> Iterator[Change]:

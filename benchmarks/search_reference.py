@@ -1,7 +1,8 @@
 """The reference dock's own search on given specifications; runs in an environment of its own.
 
 Reads an archive with ``atoms`` [sum K, d], ``weights`` [sum K] and ``counts`` [N], the K of each specification, and the
-same of tasks with ``task_`` before; prints JSON: seconds of each search, and members with weights of each mixture.
+same of tasks with ``task_`` before; prints JSON: seconds of each search, and the weights by id that each
+search gives: of its mixture, or of its best single where it offers none.
 """
 
 import json
@@ -10,6 +11,7 @@ import time
 
 from learnware.learnware import Learnware
 from learnware.market import BaseUserInfo, instantiate_learnware_market
+from learnware.market.easy import EasyStatSearcher
 from learnware.specification import RKMETableSpecification, Specification, generate_semantic_spec
 import numpy as np
 
@@ -42,6 +44,19 @@ def specifications(arrays: dict[str, np.ndarray], name: str) -> list[tuple[np.nd
     return list(zip(*(np.split(arrays[name + what], ends) for what in ("atoms", "weights")), strict=True))
 
 
+def noted_mixtures() -> list[dict[str, float]]:
+    """What its search for mixtures finds from now on, as weights by id; what it answers tells no weights."""
+    noted, greedy = [], EasyStatSearcher._search_by_rkme_spec_mixture_greedy
+
+    def noting(*arguments: object, **named: object) -> object:
+        found = greedy(*arguments, **named)
+        noted.append({one.id: float(weight) for weight, one in zip(found[1], found[2], strict=True)})
+        return found
+
+    EasyStatSearcher._search_by_rkme_spec_mixture_greedy = noting
+    return noted
+
+
 def main() -> None:
     """Fill a market in memory, search it."""
     with np.load(sys.argv[1]) as data:
@@ -54,6 +69,7 @@ def main() -> None:
         spec.update_stat_spec(specification(atoms, weights))
         organizer.learnware_list[name] = Learnware(name, {}, spec, "")
         organizer.use_flags[name] = 1
+    mixed = noted_mixtures()
     seconds, mixtures = [], []
     for atoms, weights in specifications(arrays, "task_"):
         asked = BaseUserInfo(semantic_spec=SEMANTIC, stat_info={KIND: specification(atoms, weights)})
@@ -61,7 +77,7 @@ def main() -> None:
         results = market.search_learnware(asked)
         seconds.append(time.perf_counter() - began)
         multiple = results.get_multiple_results()
-        mixtures.append([one.id for one in multiple[0].learnwares] if multiple else [])
+        mixtures.append(mixed[-1] if multiple else {results.get_single_results()[0].learnware.id: 1.0})
     print("RESULT " + json.dumps({"seconds": seconds, "mixtures": mixtures}))
 
 

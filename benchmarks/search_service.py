@@ -8,6 +8,10 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 
+import numpy as np
+from rich.console import Console
+
+from benchmarks.search_families import Families, changes
 from learndock.account import Principal, Role
 from learndock.serving import server
 from learndock.serving.application import Application, Servicer
@@ -26,6 +30,9 @@ from services.search.turns import Turns, compute_on_one_processor, compute_undis
 from services.search.wiring import SEARCH_METHOD
 from services.search.words import Words
 
+DIMENSION, ATOMS = 30, 100
+# Learnwares applied between two lines of progress.
+_TOLD = 100_000
 # Nobody is asked: the follower is not started, changes come from the benchmark.
 _NOWHERE = "127.0.0.1:9"
 _INSIDE = Settings.model_fields["max_searches"].default
@@ -54,6 +61,26 @@ def empty(folder: Path) -> Filled:
     """An index that knows nothing yet."""
     pack, engine = Pack.new(folder / "packs"), LocalEngine()
     return Filled(LiveIndex(Words(folder / "words.sqlite"), pack, engine), pack, engine)
+
+
+def drawn() -> Families:
+    """The families of which learnwares and tasks of these benchmarks are."""
+    return Families.drawn(np.random.default_rng(0), dimension=DIMENSION, atoms=ATOMS)
+
+
+def fill(filled: Filled, families: Families, size: int) -> None:
+    """Let an index follow the changes of a catalogue that grew to so many learnwares, as a rebuild does."""
+    for number, change in enumerate(changes(families, np.random.default_rng(1), first=1, last=size), start=1):
+        filled.live.apply(change)
+        if number % _TOLD == 0:
+            show(f"{number:,} applied")
+    filled.live.publish()
+    filled.pack.release()
+
+
+def show(text: str) -> None:
+    """A line of progress."""
+    Console(stderr=True).print(text)
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from benchmarks.load.callers import Callers, Outcome
 from benchmarks.load.picture import draw
 from benchmarks.load.replica import replica
 from benchmarks.load.restart import rolling_restart
-from benchmarks.search import ATOMS, DIMENSION, TASKS, some_tasks
-from benchmarks.search_families import Families
+from benchmarks.search_families import some_tasks
+from benchmarks.search_service import drawn
 from learndock.v1 import search_service_pb2 as pb
 from learndock.wire import specification_to_message
 
@@ -43,8 +43,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="where specifications lie")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where figures go; the picture lies beside")
     arguments = parser.parse_args()
-    families = Families.drawn(np.random.default_rng(0), dimension=DIMENSION, atoms=ATOMS)
-    requests = [pb.SearchRequest(specification=specification_to_message(t)) for t in some_tasks(families, TASKS)]
+    requests = [pb.SearchRequest(specification=specification_to_message(t)) for t in some_tasks(drawn())]
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
         figures = {"learnwares": arguments.size, "step_seconds": arguments.seconds}
         figures |= _overload(Path(folder) / "search", arguments.size, requests, arguments.seconds)

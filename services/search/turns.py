@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 import os
 import threading
 
+import faiss
 from threadpoolctl import threadpool_limits
 
 from learndock.serving import caller, telemetry
@@ -16,9 +17,10 @@ _LOOK = 0.5
 
 
 def compute_on_one_processor() -> None:
-    """Hold BLAS and OpenMP to one thread each in this process, for good.
+    """Hold BLAS to one thread in this process, for good.
 
     Searches are short and run side by side, one on each processor: threads of their own would only wait for each other.
+    What OpenMP may use is told to each thread by itself, see `Turns.turn`.
     """
     threadpool_limits(limits=1)
 
@@ -63,6 +65,8 @@ class Turns:
                 caller.check_active()
             try:
                 caller.check_active()
+                # FAISS would keep a second processor busy with waiting, between its few microseconds of work.
+                faiss.omp_set_num_threads(1)
                 yield
             finally:
                 self._free.release()

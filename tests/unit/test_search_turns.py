@@ -7,6 +7,7 @@ from dataclasses import replace
 import threading
 import time
 
+import faiss
 import pytest
 
 from learndock.errors import DeadlineExceeded
@@ -42,6 +43,17 @@ def test_a_search_whose_time_is_over_gets_no_turn() -> None:
         caller.enter(caller.ServedCall())
     with turns.turn():
         pass
+
+
+def test_who_computes_keeps_no_other_processor_busy() -> None:
+    def processors() -> tuple[int, int]:
+        faiss.omp_set_num_threads(2)  # as each new thread finds it on two processors
+        before = faiss.omp_get_max_threads()
+        with Turns(1).turn():
+            return before, faiss.omp_get_max_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(processors).result() == (2, 1)
 
 
 def test_what_fails_gives_its_turn_back() -> None:
