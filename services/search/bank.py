@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -14,10 +14,11 @@ from services.search.cells import LEAST, Cells
 from services.search.embedding import lower_bounds
 from services.search.entry import Placed
 
-# When fewer learnwares are admitted, all their bounds are computed at once instead of asking FAISS again and again.
+# When fewer learnwares are admitted, all their bounds are computed at once instead of asking FAISS.
 _DIRECT_BELOW = 1024
+# The nearest that FAISS is asked for first, and those of them that are scored at a time until one knows how far to look.
 _FIRST = 256
-_GROWTH = 4
+_GUESSED = 8
 # Numbers of a vector that FAISS searches: the first principal coordinates and the left-over.
 SHORT = 64
 
@@ -33,12 +34,22 @@ class Reach:
     bounds
         Their lower bounds, ascending, float64 [m].
     horizon
-        Nothing else admitted has a smaller bound; infinite when there is nothing else.
+        Nothing else admitted has a bound as small as this; infinite when there is nothing else.
     """
 
     positions: NDArray[np.int64]
     bounds: NDArray[np.float64]
     horizon: float
+
+    def within(self, horizon: float) -> Reach:
+        """Those whose bounds are no larger than a horizon."""
+        count = int(np.searchsorted(self.bounds, horizon, side="right"))
+        return Reach(self.positions[:count], self.bounds[:count], horizon)
+
+    def beyond(self, start: int, end: int) -> Reach:
+        """Some that lie beyond the horizon, each with that for its bound: others that do may be nearer."""
+        positions = self.positions[start:end]
+        return Reach(positions, np.full(len(positions), self.horizon), self.horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +102,22 @@ class Bank:
     def __len__(self) -> int:
         return len(self.learnwares)
 
-    def nearest(self, query: NDArray[np.float64], admitted: Bitmap) -> Iterator[Reach]:
-        """Reach ever farther from a query [D + 1] among the admitted; each learnware comes once."""
-        count = int(np.count_nonzero(admitted))
-        if count < _DIRECT_BELOW:
+    def nearest(self, query: NDArray[np.float64], admitted: Bitmap, farthest: Callable[[], float]) -> Iterator[Reach]:
+        """Reach ever farther from a query [D + 1] among the admitted; each learnware comes once.
+
+        Parameters
+        ----------
+        query
+            Where to begin.
+        admitted
+            Who may come.
+        farthest
+            The largest bound that still matters, asked once the nearest have come; what lies beyond may be left out.
+        """
+        if np.count_nonzero(admitted) < _DIRECT_BELOW:
             yield self._bounded(np.flatnonzero(admitted), query, np.inf)
         else:
-            yield from self._nearest_by_index(query, admitted, count)
+            yield from self._nearest_by_index(query, admitted, farthest)
 
     def along(self, directions: NDArray[np.float64], admitted: Bitmap, count: int) -> list[Placed]:
         """Those of the admitted that reach farthest along each direction [m, D], nearly: `count` for each."""
@@ -122,23 +142,30 @@ class Bank:
         return np.asarray(directions[:, :first] @ (self.short if everybody else self.short[positions])[:, :-1].T)
 
     def _bounded(self, positions: NDArray[np.int64], query: NDArray[np.float64], horizon: float) -> Reach:
+        """A few in the order of their bounds."""
         bounds = lower_bounds(self.rows[positions], query)
         order = np.argsort(bounds, kind="stable")
         return Reach(positions[order], bounds[order], horizon)
 
-    def _nearest_by_index(self, query: NDArray[np.float64], admitted: Bitmap, count: int) -> Iterator[Reach]:
+    def _nearest_by_index(
+        self, query: NDArray[np.float64], admitted: Bitmap, farthest: Callable[[], float]
+    ) -> Iterator[Reach]:
         target = _shortened(query.astype(np.float32)[None, :])
-        parameters = _selecting(admitted) if count < len(self) else None
-        seen, held, most = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), _FIRST
-        while len(seen) < count:
-            distances, found = self.vectors.search(target, min(most, count), params=parameters)
-            fresh = np.setdiff1d(found[0], seen)  # equal bounds may change places between two calls
-            seen, most = np.concatenate([seen, fresh]), most * _GROWTH
-            horizon = np.inf if len(seen) == count else float(distances[0, -1])
-            reach = self._bounded(np.concatenate([held, fresh]), query, horizon)
-            within = int(np.searchsorted(reach.bounds, horizon, side="right"))
-            held = reach.positions[within:]  # something not yet seen may be nearer than these
-            yield Reach(reach.positions[:within], reach.bounds[:within], horizon)
+        parameters = _selecting(admitted) if not admitted.all() else None
+        distances, found = self.vectors.search(target, _FIRST, params=parameters)
+        near = self._bounded(found[0], query, float(distances[0, -1]))
+        surely_next = near.within(near.horizon)
+        yield surely_next
+        come, radius = len(surely_next.positions), farthest()
+        while radius == np.inf and come < _FIRST:  # the distances of some tell how far to look
+            yield near.beyond(come, come + _GUESSED)
+            come, radius = come + _GUESSED, farthest()
+        if radius < np.inf:
+            others = self.vectors.range_search(target, radius, params=parameters)[2]
+        else:
+            others = np.flatnonzero(admitted)
+        left = np.setdiff1d(others, near.positions[:come], assume_unique=True)
+        yield self._bounded(left, query, radius).within(radius)
 
 
 def _shortened(rows: NDArray[np.float32]) -> NDArray[np.float32]:

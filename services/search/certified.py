@@ -118,11 +118,14 @@ class Candidates:
             *self.island.small.along(directions, self.in_small, count),
         ]
 
-    def by_bound(self, task: Task) -> Iterator[tuple[float, Placed]]:
-        """All admitted learnwares in the order of their lower bounds, each with its bound."""
+    def by_bound(self, task: Task, farthest: Callable[[], float]) -> Iterator[tuple[float, Placed]]:
+        """All admitted learnwares in the order of their lower bounds, each with its bound.
+
+        It may end where they are larger than what `farthest` tells when it is asked.
+        """
         small = sorted(self._small_bounds(task), key=_bound)
         learnwares = self.island.large.learnwares
-        for reach in self.island.large.nearest(task.row, self.in_large):
+        for reach in self.island.large.nearest(task.row, self.in_large, farthest):
             here = [pair for pair in small if pair[0] <= reach.horizon]
             small = small[len(here) :]
             pairs = zip(reach.bounds.tolist(), reach.positions.tolist(), strict=True)
@@ -162,16 +165,15 @@ def rank(candidates: Candidates, task: Task, *, k: int, mode: Mode, budget: Budg
     exhaustive_below
         With fewer candidates than this, all are scored whatever the mode.
     """
-    count = candidates.count
+    count, tally = candidates.count, Tally(task, k, exactly=mode is Mode.EXHAUSTIVE)
     if mode is Mode.APPROXIMATE and count >= exhaustive_below:
         most = max(_APPROXIMATE_FACTOR * k, _APPROXIMATE_LEAST)
         budget = Budget(most if budget.max_scored is None else min(most, budget.max_scored), budget.time_left)
-        ordered = candidates.by_bound(task)
+        ordered = candidates.by_bound(task, lambda: _farthest(tally))
     elif mode is Mode.CERTIFIED and count >= exhaustive_below:
-        ordered = candidates.by_bound(task)
+        ordered = candidates.by_bound(task, lambda: _farthest(tally))
     else:
         ordered = ((0.0, placed) for placed in candidates.all())
-    tally = Tally(task, k, exactly=mode is Mode.EXHAUSTIVE)
     complete = _score(ordered, tally, budget, k)
     settled = tally.settle(budget.time_left)
     return Ranking(tally.ranked(), certified=complete and settled and mode is not Mode.APPROXIMATE)
@@ -200,3 +202,8 @@ def _proven(bound: float, tally: Tally, budget: Budget) -> bool:
 def proves(bound: float, kth_best: float) -> bool:
     """Whether a learnware with this lower bound must be farther than the k-th best value."""
     return max(0.0, math.sqrt(bound) - _MARGIN) ** 2 > kth_best
+
+
+def _farthest(tally: Tally) -> float:
+    """A lower bound beyond which every learnware is proven to be farther than the k-th best."""
+    return (math.sqrt(tally.most_kth) + 2.0 * _MARGIN) ** 2

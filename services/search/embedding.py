@@ -20,6 +20,9 @@ from services.search.entry import Entry, Placed
 from services.search.packs import WeightedAtoms
 from services.search.profile import Profile
 
+# Vectors compared at a time: what lies between is 500 KB then.
+_BLOCK = 256
+
 
 def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.float64], float]:
     """The vector [e, r], float64 [D' + 1], and |mu|^2 of a specification; O(K (K + D) d)."""
@@ -42,6 +45,11 @@ def place(profile: Profile, entry: Entry) -> Placed:
 
 def lower_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
     """Lower bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to rounding."""
+    blocks = [_lower_bounds(rows[start : start + _BLOCK], query) for start in range(0, len(rows), _BLOCK)]
+    return np.concatenate([np.zeros(0), *blocks])
+
+
+def _lower_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
     difference = np.asarray(rows, dtype=np.float64) - query
     return np.asarray(np.einsum("ij,ij->i", difference, difference))
 

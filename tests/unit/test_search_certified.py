@@ -226,12 +226,23 @@ def test_reach_by_index_is_in_order_and_complete(monkeypatch: pytest.MonkeyPatch
     admitted = bank.shelf.admitted(Admission(Principal("a", "a", Role.USER)))
     admitted[::3] = False
     query = np.zeros(bank.rows.shape[1])
-    direct = list(bank.nearest(query, admitted))
+    direct = list(bank.nearest(query, admitted, lambda: math.inf))
     monkeypatch.setattr("services.search.bank._DIRECT_BELOW", 0)
     monkeypatch.setattr("services.search.bank._FIRST", 4)
-    reached = list(bank.nearest(query, admitted))
+    reached = list(bank.nearest(query, admitted, lambda: math.inf))
     assert len(reached) > 1
     positions = np.concatenate([reach.positions for reach in reached])
     assert sorted(positions) == list(np.flatnonzero(admitted))
-    assert np.concatenate([reach.bounds for reach in reached]) == pytest.approx(direct[0].bounds, abs=1e-5)
+    bounds = np.concatenate([reach.bounds for reach in reached])
+    own = dict(zip(direct[0].positions.tolist(), direct[0].bounds.tolist(), strict=True))
+    assert bounds.tolist() == sorted(bounds)
+    for place, position in enumerate(positions.tolist()):
+        assert bounds[place] <= min(own[other] for other in positions[place:].tolist()) + 1e-5
+        assert bounds[place] <= own[position] + 1e-5
     assert [reach.horizon for reach in reached][-1] == math.inf
+    middle = float(np.median(direct[0].bounds))
+    some = list(bank.nearest(query, admitted, lambda: middle))
+    found = np.concatenate([reach.positions for reach in some]).tolist()
+    assert {position for position, bound in own.items() if bound <= middle} <= set(found)
+    assert len(found) < len(own)
+    assert some[-1].horizon == middle
