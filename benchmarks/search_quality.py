@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.search_families import Families, changes, learnware
+from benchmarks.search_families import Families, changes, learnware, some_tasks
 from benchmarks.search_service import empty
 from learndock import specify
 from learndock.account import Principal, Role
@@ -145,23 +145,29 @@ def _beside_reference(folder: Path, families: Families, reference: Path) -> dict
         *_four_part_tasks(index, families, _SEARCHES),
         *(families.task(np.random.default_rng(seed), 4) for seed in range(_SEARCHES)),
     ]
-    seconds, answers = _searched(index, tasks)
-    theirs = _reference_searches(folder, index, tasks, reference)
-    mixtures = list(zip(tasks, theirs["weights"], strict=True))
-    ours = np.array([_nearest(answer) for answer in answers])
-    figures: dict[str, Any] = {
-        "in_process_ms": 1000 * float(np.median(seconds)),
-        "reference_ms": 1000 * float(np.median(theirs["seconds"])),
+    timed = some_tasks(families)
+    seconds, _ = _searched(index, timed)
+    _, answers = _searched(index, tasks)
+    theirs = _reference_searches(folder, index, [*timed, *tasks], reference)
+    mixtures = list(zip(tasks, theirs["weights"][len(timed) :], strict=True))
+    distances = {
+        "ours": [_nearest(answer) for answer in answers],
+        "reference": [_mmd2_of(index, task, weights) for task, weights in mixtures],
+        "reference_reweighted": [_least_mmd2_of(index, task, weights) for task, weights in mixtures],
     }
-    for name, theirs_mmd2 in (
-        ("mixture_mmd2_vs_reference", [_mmd2_of(index, task, weights) for task, weights in mixtures]),
-        ("mixture_mmd2_vs_reference_reweighted", [_least_mmd2_of(index, task, weights) for task, weights in mixtures]),
-    ):
-        ratios = ours / np.array(theirs_mmd2)
-        figures[name] = float(np.median(ratios))
-        figures[f"{name}_learnwares_mixed"] = ratios[:_SEARCHES].tolist()
-        figures[f"{name}_owners_mixed"] = ratios[_SEARCHES:].tolist()
-    return figures
+    return {
+        "in_process_ms": 1000 * float(np.median(seconds)),
+        "reference_ms": 1000 * float(np.median(theirs["seconds"][: len(timed)])),
+        "mixture_mmd2_vs_reference": _share(distances["ours"], distances["reference"]),
+        "mixture_mmd2_vs_reference_median": float(np.median(np.divide(distances["ours"], distances["reference"]))),
+        "mixture_mmd2_vs_reference_reweighted": _share(distances["ours"], distances["reference_reweighted"]),
+        "mixture_mmd2_by_task": distances,
+    }
+
+
+def _share(some: Sequence[float], others: Sequence[float]) -> float:
+    """How large the mean of some is beside that of others."""
+    return float(np.mean(some) / np.mean(others))
 
 
 def _searched(index: DockIndex, tasks: Sequence[Specification]) -> tuple[list[float], list[Answer]]:

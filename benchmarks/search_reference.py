@@ -70,15 +70,15 @@ def main() -> None:
         organizer.learnware_list[name] = Learnware(name, {}, spec, "")
         organizer.use_flags[name] = 1
     mixed = noted_mixtures()
-    seconds, mixtures = [], []
+    seconds, answers = [], []
     for atoms, weights in specifications(arrays, "task_"):
         asked = BaseUserInfo(semantic_spec=SEMANTIC, stat_info={KIND: specification(atoms, weights)})
         began = time.perf_counter()
         results = market.search_learnware(asked)
         seconds.append(time.perf_counter() - began)
         multiple = results.get_multiple_results()
-        mixtures.append(mixed[-1] if multiple else {results.get_single_results()[0].learnware.id: 1.0})
-    print("RESULT " + json.dumps({"seconds": seconds, "mixtures": mixtures}))
+        answers.append(mixed[-1] if multiple else {results.get_single_results()[0].learnware.id: 1.0})
+    print("RESULT " + json.dumps({"seconds": seconds, "weights": answers}))
 
 
 if __name__ == "__main__":
