@@ -16,7 +16,7 @@ from services.search.entry import Placed
 
 # When fewer learnwares are admitted, all their bounds are computed at once instead of asking FAISS.
 _DIRECT_BELOW = 1024
-# The nearest that FAISS is asked for first, and those of them that are scored at a time until one knows how far to look.
+# The nearest that FAISS is asked for first, and how many of them are scored at a time until one knows how far to look.
 _FIRST = 256
 _GUESSED = 8
 # Numbers of a vector that FAISS searches: the first principal coordinates and the left-over.
