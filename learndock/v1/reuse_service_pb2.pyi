@@ -549,8 +549,11 @@ class PredictRequest(_message.Message):
     REUSER_ID_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     TEXTS_FIELD_NUMBER: _builtins.int
+    HOLD_BACK_RARE_CLASSES_FIELD_NUMBER: _builtins.int
     reuser_id: _builtins.str
     """The reuser."""
+    hold_back_rare_classes: _builtins.bool
+    """Hold back classes that hardly occur among this batch's rows: they are mistakes mostly, made by members that know more classes than the task has. For batches of a hundred rows and more of one task; each is looked at alone. Only probabilities of classes change."""
     @_builtins.property
     def rows(self) -> _types_pb2.Tensor:
         """Rows, [n, ...], n at most 65,536."""
@@ -565,10 +568,11 @@ class PredictRequest(_message.Message):
         reuser_id: _builtins.str = ...,
         rows: _types_pb2.Tensor | None = ...,
         texts: _types_pb2.TextBatch | None = ...,
+        hold_back_rare_classes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "reuser_id", b"reuser_id", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold_back_rare_classes", b"hold_back_rare_classes", "inputs", b"inputs", "reuser_id", b"reuser_id", "rows", b"rows", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_inputs: _TypeAlias = _typing.Literal["rows", "texts"]  # noqa: Y015
     _WhichOneofArgType_inputs: _TypeAlias = _typing.Literal["inputs", b"inputs"]  # noqa: Y015

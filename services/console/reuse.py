@@ -143,7 +143,7 @@ def _act(
         with site.connect(token) as dock:
             semantic = dock.get(members[0].learnware_id).semantic_specification
             with dock.reuse(members, strategy=strategy, timeout=_READY_SECONDS, progress=progress) as reuser:
-                prediction = reuser.answer(rows)
+                prediction = reuser.answer(rows) if strategy else reuser.adapt(rows)
                 desk_id = site.desk.new(owner)
                 answer = Answer(prediction, reuser.reuser, semantic, desk_id)
         folder = site.desk.folder_of(owner, desk_id)

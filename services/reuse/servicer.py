@@ -7,6 +7,7 @@ from functools import partial
 
 import grpc
 
+from learndock.reuse.occurrence import Occurrence
 from learndock.serving import caller
 from learndock.serving.paging import PageTokens, page_size
 from learndock.v1 import reuse_service_pb2 as pb
@@ -61,7 +62,8 @@ class ReuseServicer(rpc.ReuseServiceServicer):
         """Answer one batch."""
         owner_id = caller.current().user_id
         prediction = self._reusers.predict(owner_id, request.reuser_id, partial(read_inputs, request))
-        return prediction_to_message(prediction)
+        occurrence = Occurrence.of(prediction) if request.hold_back_rare_classes else None
+        return prediction_to_message(occurrence.weighed(prediction) if occurrence else prediction)
 
     def PredictStream(
         self, requests: Iterator[pb.PredictStreamRequest], context: Context

@@ -111,6 +111,19 @@ class TestLife:
         assert tensor_from_message(response.outputs, "outputs").sum(axis=1) == pytest.approx(np.ones(3))
         assert tensor_from_message(response.member_index, "member_index").tolist() == [-1, -1, -1]
 
+    def test_classes_that_hardly_occur_are_held_back_where_asked(self, bench: Bench) -> None:
+        reuser = bench.prepared(bench.stored.low, bench.stored.high, strategy=pb.STRATEGY_AVERAGE)
+        task = Digits.of([1, 7], half=1)
+        request = pb.PredictRequest(reuser_id=reuser.reuser_id, rows=tensor_to_message(task.X))
+        plain = tensor_from_message(bench.stub().Predict(request).outputs, "outputs")
+        request.hold_back_rare_classes = True
+        held_back = tensor_from_message(bench.stub().Predict(request).outputs, "outputs")
+        assert held_back.sum(axis=1) == pytest.approx(np.ones(len(task.X)))
+        right = [(outputs.argmax(axis=1) == task.y).mean() for outputs in (plain, held_back)]
+        assert right[0] < right[1]
+        few = bench.predict(reuser.reuser_id, task.X[:3])
+        assert tensor_from_message(few.outputs, "outputs") == pytest.approx(plain[:3])
+
     def test_a_stream_answers_in_order(self, bench: Bench) -> None:
         reuser = bench.prepared(bench.stored.low)
         rows = Digits.of(LOW, half=1).X[:6]
