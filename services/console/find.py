@@ -109,10 +109,9 @@ def plot(visit: Visit) -> Response:
     return visit.page("scatter.html", scatter=scatter(task.atoms, found), names=("task", "learnware"))
 
 
-def reuse_address(members: tuple[Member, ...], strategy: str = "") -> str:
+def reuse_address(members: tuple[Member, ...]) -> str:
     """The page that reuses learnwares."""
-    pairs = [("member", f"{member.learnware_id}:{member.version}:{member.weight:.6g}") for member in members]
-    return f"/reuse?{urlencode([*pairs, *([('strategy', strategy)] if strategy else [])])}"
+    return "/reuse?" + urlencode([("member", f"{one.learnware_id}:{one.version}:{one.weight:.6g}") for one in members])
 
 
 def members_of_mixture(mixture: Mixture) -> tuple[Member, ...]:

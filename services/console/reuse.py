@@ -57,7 +57,6 @@ def page(visit: Visit) -> Response:
         "reuse.html",
         members=list(zip(members, learnwares, strict=True)),
         strategies=STRATEGIES,
-        strategy=visit.query("strategy"),
         nav="find",
     )
 

@@ -34,7 +34,7 @@ class Reach:
     bounds
         Their lower bounds, ascending, float64 [m].
     horizon
-        Nothing else admitted has a bound as small as this; infinite when there is nothing else.
+        Nothing else admitted has a smaller bound; infinite when there is nothing else.
     """
 
     positions: NDArray[np.int64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 import re
 
+import numpy as np
 from playwright.sync_api import Browser, Route, expect
 import pytest
 
@@ -281,7 +282,7 @@ def test_mine_is_sorted_by_state(ann: Watched, console: Console) -> None:
 
 
 def test_predictions_are_shown_and_brought_home(ann: Watched, console: Console, t: Words) -> None:
-    page = ann.open(f"/reuse?member={console.low}:1:0.5&member={console.high}:1:0.5&strategy=JOB_SELECTOR")
+    page = ann.open(f"/reuse?member={console.low}:1:0.5&member={console.high}:1:0.5")
     expect(page.get_by_text(t("reuse.warning"))).to_be_visible()
     page.locator("input[name=rows]").set_input_files(console.folder / "rows.csv")
     page.get_by_role("button", name=t("reuse.action")).click()
@@ -294,6 +295,12 @@ def test_predictions_are_shown_and_brought_home(ann: Watched, console: Console, 
     lines = download.value.path().read_text().splitlines()
     assert lines[0].startswith("row,label,class")
     assert len(lines) == 61
+    rows = np.loadtxt(console.folder / "rows.csv", delimiter=",")
+    with learndock.Dock(console.dock.address, console.ann) as dock, dock.reuse([console.low, console.high]) as reuser:
+        plain, held_back = reuser.answer(rows).outputs, reuser.adapt(rows).outputs
+    shown = np.array([line.split(",")[3:] for line in lines[1:]], dtype=np.float64)
+    assert np.abs(plain - held_back).max() > 1e-4
+    assert shown == pytest.approx(held_back, abs=1e-5)
 
 
 def test_admins_see_the_dock(admin: Watched, console: Console, t: Words) -> None:
