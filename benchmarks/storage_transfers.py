@@ -87,9 +87,8 @@ def _transfers(ann: StorageServiceStub, bare: Minio, path: Path) -> list[Transfe
 
 def submit(stub: StorageServiceStub, path: Path) -> None:
     """Upload and finish, as the client does."""
-    sha256 = transfer.file_sha256(path)
-    upload_id = transfer.upload(stub, path, sha256=sha256)
-    stub.FinishUpload(pb.FinishUploadRequest(upload_id=upload_id, sha256=sha256), timeout=600)
+    sent = transfer.upload(stub, path)
+    stub.FinishUpload(pb.FinishUploadRequest(upload_id=sent.upload_id, sha256=sent.sha256), timeout=600)
 
 
 def newest(stub: StorageServiceStub) -> LearnwareVersion:

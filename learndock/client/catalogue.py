@@ -48,12 +48,11 @@ class Catalogue:
         progress: Progress,
     ) -> Learnware:
         """Upload a package and enter it."""
-        sha256 = transfer.file_sha256(path)
-        upload_id = transfer.upload(self._stub, path, sha256=sha256, learnware_id=learnware_id, progress=progress)
+        sent = transfer.upload(self._stub, path, learnware_id=learnware_id, progress=progress)
         answer = self._stub.FinishUpload(
             pb.FinishUploadRequest(
-                upload_id=upload_id,
-                sha256=sha256,
+                upload_id=sent.upload_id,
+                sha256=sent.sha256,
                 semantic_specification=semantic_to_message(semantic) if semantic else None,
                 visibility=visibility_to_message(visibility),
                 request_id=uuid.uuid4().hex,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 import hashlib
 import itertools
+import os
 from pathlib import Path
 
 from learndock.client import direct
@@ -23,21 +26,33 @@ Way = Callable[[StorageServiceStub, LearnwareVersion, int], Iterator[bytes]]
 
 CHUNK_BYTES = 2**20
 _STREAM_SECONDS = 3600.0
+_END_BYTES = 2**20
 
 
 def silent(_done: int, _total: int) -> None:
     """Report nothing."""
 
 
-def upload(
-    stub: StorageServiceStub, path: Path, *, sha256: str, learnware_id: str = "", progress: Progress = silent
-) -> str:
+@dataclass(frozen=True)
+class Sent:
+    """An upload all of whose bytes are committed.
+
+    Attributes
+    ----------
+    upload_id
+        Its id.
+    sha256
+        Digest of what was sent.
+    """
+
+    upload_id: str
+    sha256: str
+
+
+def upload(stub: StorageServiceStub, path: Path, *, learnware_id: str = "", progress: Progress = silent) -> Sent:
     """Bring a package's bytes to the dock; going on where an earlier try, also of another process, ended.
 
-    Returns
-    -------
-    str
-        Id of the upload, all of whose bytes are committed.
+    The digest is found beside the sending, and told as soon as it is known.
 
     Raises
     ------
@@ -47,54 +62,76 @@ def upload(
     size = path.stat().st_size
     if size == 0:
         raise InvalidInput(Reason.PACKAGE_INVALID, f"{path} is empty.", field="package")
-    for upload_id in uploads_of(stub, size, sha256, learnware_id):
-        try:
-            _send(stub, upload_id, path, size, progress)
-        except NotFound:
-            continue  # finished or expired meanwhile; the next one is another
-        return upload_id
+    with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
+        package = _Package(path, size, pool.submit(file_sha256, path), progress)
+        for upload_id in uploads_of(stub, path, learnware_id):
+            try:
+                package.send(stub, upload_id)
+            except NotFound:
+                continue  # finished or expired meanwhile; the next one is another
+            return Sent(upload_id, package.sha256.result())
     raise AssertionError("itertools.count does not end")
 
 
-def uploads_of(stub: StorageServiceStub, size: int, sha256: str, learnware_id: str = "") -> Iterator[str]:
+def uploads_of(stub: StorageServiceStub, path: Path, learnware_id: str = "") -> Iterator[str]:
     """Ids of uploads of a package: first the one that was begun before, if one was, then new ones."""
     # The request id follows from the package, so a process that starts again is given the upload it had begun. One
     # that was finished or expired is given as well; then the next number makes a new one.
+    size, directory = path.stat().st_size, _end_of(path)
     for number in itertools.count():
-        request_id = hashlib.sha256(f"{sha256} {learnware_id} {number}".encode()).hexdigest()
-        request = pb.StartUploadRequest(
-            size_bytes=size, learnware_id=learnware_id, request_id=request_id, sha256=sha256
-        )
+        request_id = hashlib.sha256(f"{size} {directory} {learnware_id} {number}".encode()).hexdigest()
+        request = pb.StartUploadRequest(size_bytes=size, learnware_id=learnware_id, request_id=request_id)
         yield stub.StartUpload(request).upload.upload_id
 
 
-def _send(stub: StorageServiceStub, upload_id: str, path: Path, size: int, progress: Progress) -> None:
-    patience = Patience()
-    # To ask how much of a small one has come before costs as much as to send it.
-    committed = _committed(stub, upload_id) if size > CHUNK_BYTES else 0
-    while committed < size:
-        progress(committed, size)
-        try:
-            pieces = _pieces(path, upload_id, committed, size, progress)
-            committed = stub.WriteUpload(pieces, timeout=_STREAM_SECONDS).upload.committed_bytes
-        except BREAKS as error:
-            patience.bear(error, committed)
-            committed = _committed(stub, upload_id)
-    progress(size, size)
+def _end_of(path: Path) -> str:
+    """Digest of the end of a package, where an archive tells what it holds, with check sums of all of it."""
+    with path.open("rb") as file:
+        file.seek(-min(_END_BYTES, path.stat().st_size), os.SEEK_END)
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Package:
+    """A package on its way to the dock, its digest being found."""
+
+    path: Path
+    size: int
+    sha256: Future[str]
+    progress: Progress
+
+    def send(self, stub: StorageServiceStub, upload_id: str) -> None:
+        """Send what has not come before."""
+        patience = Patience()
+        # To ask how much of a small one has come before costs as much as to send it.
+        committed = _committed(stub, upload_id) if self.size > CHUNK_BYTES else 0
+        while committed < self.size:
+            self.progress(committed, self.size)
+            try:
+                pieces = self._pieces(upload_id, committed)
+                committed = stub.WriteUpload(pieces, timeout=_STREAM_SECONDS).upload.committed_bytes
+            except BREAKS as error:
+                patience.bear(error, committed)
+                committed = _committed(stub, upload_id)
+        self.progress(self.size, self.size)
+
+    def _pieces(self, upload_id: str, offset: int) -> Iterator[pb.WriteUploadRequest]:
+        """The rest from an offset on, and with one piece the digest, once it is known."""
+        told = False
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            while data := file.read(CHUNK_BYTES):
+                message = pb.WriteUploadRequest(upload_id=upload_id, offset=offset, data=data)
+                if not told and self.sha256.done():
+                    message.sha256, told = self.sha256.result(), True
+                yield message
+                upload_id = ""
+                offset += len(data)
+                self.progress(offset, self.size)
 
 
 def _committed(stub: StorageServiceStub, upload_id: str) -> int:
     return int(stub.GetUpload(pb.GetUploadRequest(upload_id=upload_id)).upload.committed_bytes)
-
-
-def _pieces(path: Path, upload_id: str, offset: int, size: int, progress: Progress) -> Iterator[pb.WriteUploadRequest]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        while data := file.read(CHUNK_BYTES):
-            yield pb.WriteUploadRequest(upload_id=upload_id, offset=offset, data=data)
-            upload_id = ""
-            offset += len(data)
-            progress(offset, size)
 
 
 def download(

@@ -165,22 +165,26 @@ class WriteUploadRequest(_message.Message):
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
     """Which upload; the first message of a stream must tell, later ones may leave it out."""
     offset: _builtins.int
     """Where the bytes belong; must equal what is committed."""
     data: _builtins.bytes
     """At most 1 MiB."""
+    sha256: _builtins.str
+    """SHA-256 of the whole package, in any message, where StartUpload did not tell it: a large package that comes in one stream is stored while it comes, from then on."""
     def __init__(
         self,
         *,
         upload_id: _builtins.str = ...,
         offset: _builtins.int = ...,
         data: _builtins.bytes = ...,
+        sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "offset", b"offset", "upload_id", b"upload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "offset", b"offset", "sha256", b"sha256", "upload_id", b"upload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,6 +98,9 @@ class BucketDraft:
         self._start = start
         self._data = bytearray()
 
+    def announce(self, sha256: str) -> None:
+        """See `Draft.announce`: another replica may end the upload, so nothing is done before."""
+
     def append(self, data: bytes) -> None:
         """See `Draft.append`."""
         self._data += data

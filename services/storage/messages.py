@@ -69,7 +69,7 @@ def chunks_from_messages(upload_id: str, messages: Iterable[pb.WriteUploadReques
     for message in messages:
         if message.upload_id not in ("", upload_id):
             raise InvalidInput(Reason.FIELD_INVALID, "One stream writes to one upload.", field="upload_id")
-        yield Chunk(message.offset, message.data)
+        yield Chunk(message.offset, message.data, message.sha256)
 
 
 def submission_from_message(message: pb.FinishUploadRequest, upload: Upload) -> Submission:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 import fcntl
+from io import FileIO
 import os
 from pathlib import Path
+import threading
 import time
 from typing import BinaryIO, Protocol
 
@@ -62,6 +64,9 @@ class Piece(Protocol):
 
 class Draft(Protocol):
     """An upload that is being written."""
+
+    def announce(self, sha256: str) -> None:
+        """Take in what digest the whole will have, as the sender says."""
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""
@@ -117,16 +122,12 @@ class FolderStaging:
         with path.open("r+b", buffering=0) as file:
             file.truncate(committed_bytes)
             file.seek(committed_bytes)
-            forward = None
-            if committed_bytes == 0:
-                forward = self._forwarding.begin(
-                    consignment.upload_id, path, consignment.size_bytes, consignment.sha256
-                )
+            draft = FolderDraft(file, consignment, self._forwarding if committed_bytes == 0 else None)
+            draft.announce(consignment.sha256)
             try:
-                yield FolderDraft(file, forward)
+                yield draft
             finally:
-                if forward is not None and file.tell() < consignment.size_bytes:
-                    forward.abandon()
+                draft.end()
 
     @contextmanager
     def hold(self, upload_id: str) -> Iterator[None]:
@@ -155,7 +156,12 @@ class FolderStaging:
     def discard(self, upload_id: str) -> None:
         """See `Staging.discard`."""
         self._forwarding.forget(upload_id)
-        self._path(upload_id).unlink(missing_ok=True)
+        path = self._path(upload_id)
+        with suppress(FileNotFoundError):
+            file = path.open("rb")
+            path.unlink()
+            # The room of a large file takes the system a while to free; nobody has to wait for that.
+            threading.Thread(target=file.close).start()
 
     def sweep(self, known: Set[str]) -> None:
         """See `Staging.sweep`."""
@@ -168,11 +174,29 @@ class FolderStaging:
 
 
 class FolderDraft:
-    """A file that is written."""
+    """A file that is written, and forwarded as it grows once the digest of the whole is known.
 
-    def __init__(self, file: BinaryIO, forward: GrowingFile | None) -> None:
+    Parameters
+    ----------
+    file
+        The file, open where writing goes on.
+    consignment
+        What was announced of the whole.
+    forwarding
+        What forwards; None for the rest of a file that was begun before.
+    """
+
+    def __init__(self, file: FileIO, consignment: Consignment, forwarding: Forwarding | None) -> None:
         self._file = file
-        self._forward = forward
+        self._consignment = consignment
+        self._forwarding = forwarding
+        self._forward: GrowingFile | None = None
+
+    def announce(self, sha256: str) -> None:
+        """See `Draft.announce`."""
+        if self._forwarding is not None and self._forward is None:
+            whole = self._consignment
+            self._forward = self._forwarding.begin(whole.upload_id, Path(self._file.name), whole.size_bytes, sha256)
 
     def append(self, data: bytes) -> None:
         """See `Draft.append`."""
@@ -183,6 +207,11 @@ class FolderDraft:
     def cut(self) -> FilePiece:
         """See `Draft.cut`."""
         return FilePiece(self._file.fileno())
+
+    def end(self) -> None:
+        """Forward no part of a file that did not become whole."""
+        if self._forward is not None and self._file.tell() < self._consignment.size_bytes:
+            self._forward.abandon()
 
 
 @dataclass(frozen=True)

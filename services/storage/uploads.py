@@ -76,10 +76,21 @@ class Upload:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bytes at an offset."""
+    """Bytes at an offset.
+
+    Attributes
+    ----------
+    offset
+        Where they belong.
+    data
+        The bytes.
+    sha256
+        Digest of the whole upload, if the sender tells it now.
+    """
 
     offset: int
     data: bytes
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,7 @@ class Uploads:
             PACKAGE_TOO_LARGE.
         """
         self._check_size(size_bytes)
-        if sha256 and not is_sha256(sha256):
-            raise InvalidInput(Reason.FIELD_INVALID, "A SHA-256 has 64 hexadecimal digits, lower case.", field="sha256")
+        _check_digest(sha256)
         row = UploadRow(
             upload_id=uuid4().hex,
             owner_id=principal.user_id,
@@ -159,7 +169,7 @@ class Uploads:
         OutOfRange
             OFFSET_MISMATCH: a chunk is for another place than the committed offset.
         InvalidInput
-            A chunk is too long, or goes beyond the declared size.
+            A chunk is too long, goes beyond the declared size, or tells a digest that is none.
         """
         self.get(principal, upload_id)
         with _disk_told(), self._staging.hold(upload_id):
@@ -217,6 +227,8 @@ class Uploads:
             try:
                 for chunk in chunks:
                     _check_chunk(chunk, written, upload.size_bytes)
+                    if chunk.sha256:
+                        draft.announce(chunk.sha256)
                     draft.append(chunk.data)
                     telemetry.BLOB_BYTES.labels("in").inc(len(chunk.data))
                     written += len(chunk.data)
@@ -262,7 +274,13 @@ def _unknown(upload_id: str) -> NotFound:
     return NotFound(Reason.RESOURCE_UNKNOWN, f"You have no upload {upload_id}.", resource=upload_id)
 
 
+def _check_digest(sha256: str) -> None:
+    if sha256 and not is_sha256(sha256):
+        raise InvalidInput(Reason.FIELD_INVALID, "A SHA-256 has 64 hexadecimal digits, lower case.", field="sha256")
+
+
 def _check_chunk(chunk: Chunk, committed: int, size_bytes: int) -> None:
+    _check_digest(chunk.sha256)
     if len(chunk.data) > MAX_CHUNK_BYTES:
         raise InvalidInput(Reason.FIELD_INVALID, f"A chunk has at most {MAX_CHUNK_BYTES} bytes.", field="data")
     if chunk.offset != committed:

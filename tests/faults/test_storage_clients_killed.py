@@ -30,8 +30,7 @@ def send(address: str, path: str, die_after: int) -> None:
             os.kill(os.getpid(), 9)
 
     stub = StorageServiceStub(CallingChannel(open_channel(address), Bearer(f"{Role.USER.value}:ann")))
-    file = Path(path)
-    transfer.upload(stub, file, sha256=transfer.file_sha256(file), progress=die)
+    transfer.upload(stub, Path(path), progress=die)
 
 
 def run(address: str, path: Path, die_after: int) -> int | None:
@@ -41,9 +40,9 @@ def run(address: str, path: Path, die_after: int) -> int | None:
     return process.exitcode
 
 
-def begun(stub: StorageServiceStub, data: bytes) -> str:
+def begun(stub: StorageServiceStub, path: Path) -> str:
     """The upload of a package that its sender has begun."""
-    return next(transfer.uploads_of(stub, len(data), hashlib.sha256(data).hexdigest()))
+    return next(transfer.uploads_of(stub, path))
 
 
 def committed(stub: StorageServiceStub, upload_id: str) -> int:
@@ -61,11 +60,12 @@ def test_killed_clients_go_on_and_complete(tmp_path: Path) -> None:
             path.write_bytes(data)
             sent = chance.randint(1, 7) * MIB
             assert run(service.address, path, sent) == -9
-            upload_id = begun(ann, data)
+            upload_id = begun(ann, path)
             assert eventually(lambda: committed(ann, upload_id) >= sent - MIB)  # noqa: B023
             assert run(service.address, path, len(data) + 1) == 0
-            assert transfer.upload(ann, path, sha256=hashlib.sha256(data).hexdigest()) == upload_id
-            request = pb.FinishUploadRequest(upload_id=upload_id, sha256=hashlib.sha256(data).hexdigest())
+            sha256 = hashlib.sha256(data).hexdigest()
+            assert transfer.upload(ann, path) == transfer.Sent(upload_id, sha256)
+            request = pb.FinishUploadRequest(upload_id=upload_id, sha256=sha256)
             assert download(ann, ann.FinishUpload(request).learnware.learnware_id) == data
     finally:
         service.kill()

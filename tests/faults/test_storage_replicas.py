@@ -79,9 +79,8 @@ def test_the_client_uploads_through_a_load_balancer(tmp_path: Path, settings: di
         for number in range(3):
             path = tmp_path / "package.zip"
             path.write_bytes(package(str(number), weights=bytes(range(256)) * (2 * MIB // 256)))
-            sha256 = transfer.file_sha256(path)
-            upload_id = transfer.upload(balanced, path, sha256=sha256)  # type: ignore[arg-type]  # the same calls
-            finish = pb.FinishUploadRequest(upload_id=upload_id, sha256=sha256)
+            sent = transfer.upload(balanced, path)  # type: ignore[arg-type]  # the same calls
+            finish = pb.FinishUploadRequest(upload_id=sent.upload_id, sha256=sent.sha256)
             learnware_id = balanced.FinishUpload(finish).learnware.learnware_id
             assert [download(stub, learnware_id) for stub in stubs] == [path.read_bytes()] * 2
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import hashlib
 from pathlib import Path
+import threading
 
 import grpc
 import pytest
@@ -41,6 +42,7 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
         self.refusal: LearndockError | None = None
         self.served = CONTENT
         self.offsets: list[int] = []
+        self.digests: list[str] = []
 
     def StartUpload(self, request: pb.StartUploadRequest, context: grpc.ServicerContext) -> pb.StartUploadResponse:
         if self.refusal is not None:
@@ -61,6 +63,7 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
         upload_id = ""
         for number, request in enumerate(request_iterator):
             upload_id = upload_id or request.upload_id
+            self.digests += [request.sha256] if request.sha256 else []
             self.received += len(request.data)
             if (self.breaks > 0 and number == self.chunks_before_break) or len(self.uploads[upload_id]) >= self.room:
                 self.breaks -= 1
@@ -127,6 +130,37 @@ def test_an_upload_is_whole_and_tells_its_progress(dock: learndock.Dock, storage
     assert storage.received == len(CONTENT)
     assert told[0] == (0, len(CONTENT))
     assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_the_digest_is_told_once_it_is_known(
+    dock: learndock.Dock, storage: Storage, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, hashed = threading.Event(), threading.Event()
+
+    def slowly(path: Path) -> str:
+        begun.wait(10)
+        hashed.set()
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def told(done: int, _total: int) -> None:
+        if done == CHUNK_BYTES:
+            begun.set()
+            hashed.wait(10)
+        elif done > CHUNK_BYTES:
+            threading.Event().wait(0.05)
+
+    monkeypatch.setattr("learndock.client.transfer.file_sha256", slowly)
+    dock.submit(package, progress=told)
+    assert storage.digests == [SHA256]
+
+
+def test_packages_that_differ_are_different_uploads(dock: learndock.Dock, storage: Storage, package: Path) -> None:
+    storage.room = 2 * CHUNK_BYTES
+    for content in (CONTENT, CONTENT[:-1] + b"!"):
+        package.write_bytes(content)
+        with pytest.raises(Unavailable):
+            dock.submit(package)
+    assert len(storage.by_request) == 2
 
 
 def test_after_breaks_no_more_than_a_chunk_each_is_sent_again(

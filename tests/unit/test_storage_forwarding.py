@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from learndock.account import Principal, Role
+from learndock.errors import InvalidInput
 from learndock.serving.sql import Database, migrate
 from services.storage.blobs import FolderBlobs
 from services.storage.forwarding import MIN_BYTES, Forwarding
@@ -38,8 +39,9 @@ class Desk:
         with self.database.write() as session:
             return self.uploads.start(session, ANN, size_bytes=len(DATA), learnware_id="", sha256=sha256)
 
-    def send(self, upload: Upload, begin: int = 0, end: int = len(DATA)) -> None:
-        chunks = (Chunk(at, DATA[at : min(at + MIB, end)]) for at in range(begin, end, MIB))
+    def send(self, upload: Upload, begin: int = 0, end: int = len(DATA), told: dict[int, str] | None = None) -> None:
+        digests = told or {}
+        chunks = (Chunk(at, DATA[at : min(at + MIB, end)], digests.get(at, "")) for at in range(begin, end, MIB))
         self.uploads.write(ANN, upload.upload_id, chunks)
 
 
@@ -55,6 +57,22 @@ def test_a_package_that_comes_in_one_stream_is_kept_by_its_end(desk: Desk) -> No
     desk.send(upload)
     assert desk.uploads.forwarded(upload, SHA256)
     assert b"".join(desk.blobs.chunks(SHA256)) == DATA
+
+
+@pytest.mark.parametrize("told_at", [0, 3 * MIB, len(DATA) - MIB])
+def test_the_digest_may_be_told_while_it_comes(desk: Desk, told_at: int) -> None:
+    upload = desk.start("")
+    desk.send(upload, told={told_at: SHA256})
+    assert desk.uploads.forwarded(upload, SHA256)
+    assert b"".join(desk.blobs.chunks(SHA256)) == DATA
+
+
+def test_a_digest_is_told_as_one(desk: Desk) -> None:
+    upload = desk.start("")
+    with pytest.raises(InvalidInput) as refused:
+        desk.send(upload, told={MIB: "no digest"})
+    assert refused.value.field == "sha256"
+    assert desk.uploads.get(ANN, upload.upload_id).committed_bytes == MIB
 
 
 def test_it_is_not_kept_under_a_digest_that_it_does_not_have(desk: Desk) -> None:
