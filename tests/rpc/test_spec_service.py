@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 import json
 import logging
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,15 +128,24 @@ def test_rows_above_the_bound_are_refused_and_their_memory_is_given_back(stub: S
 
 def test_builds_share_the_bound(stub: SpecificationServiceStub) -> None:
     refused: list[errors.LearndockError] = []
+    settled = threading.Event()
 
-    def first() -> Iterator[Request]:
-        yield rows_message(np.resize(ROWS, (2**16, 4))[: 2**15 + 2**14])
+    def build(requests: Iterator[Request]) -> None:
         try:
-            stub.BuildSpecification(iter([rows_message(np.resize(ROWS, (2**15, 4)))]))
+            stub.BuildSpecification(requests)
         except errors.ResourceExhausted as error:
             refused.append(error)
+        settled.set()
 
-    stub.BuildSpecification(first())
+    def second() -> Iterator[Request]:
+        yield rows_message(np.resize(ROWS, (2**15, 4)))
+        settled.wait(10)  # the rows of the first may come to be read after these
+
+    def first() -> Iterator[Request]:
+        yield rows_message(np.resize(ROWS, (2**15 + 2**14, 4)))
+        build(second())
+
+    build(first())
     assert [error.reason for error in refused] == [Reason.TOO_MANY_REQUESTS]
     assert refused[0].retry_after
 
