@@ -33,9 +33,24 @@ def take_short_turns() -> None:
     sys.setswitchinterval(_TURN_SECONDS)
 
 
-def run(name: str, settings_class: type[_Settings], build: Callable[[_Settings], Application]) -> None:
-    """Run a service until it is told to stop (SIGTERM or SIGINT)."""
-    take_short_turns()
+def run(
+    name: str, settings_class: type[_Settings], build: Callable[[_Settings], Application], *, computes: bool = False
+) -> None:
+    """Run a service until it is told to stop (SIGTERM or SIGINT).
+
+    Parameters
+    ----------
+    name
+        Its name.
+    settings_class
+        Its settings.
+    build
+        Makes it of them.
+    computes
+        Whether its threads compute and wait for nobody outside: then they take turns as rarely as Python has it.
+    """
+    if not computes:
+        take_short_turns()
     settings = load(settings_class)
     telemetry.configure_logging()
     tracing.configure(name, settings.trace_endpoint, settings.trace_ratio)

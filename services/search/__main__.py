@@ -4,4 +4,4 @@ from learndock.serving.process import run
 from services.search.config import Settings
 from services.search.wiring import build
 
-run("search", Settings, build)
+run("search", Settings, build, computes=True)
