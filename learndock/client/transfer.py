@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 import hashlib
 import itertools
-import os
 from pathlib import Path
 
 from learndock.client import direct
@@ -26,6 +25,7 @@ Way = Callable[[StorageServiceStub, LearnwareVersion, int], Iterator[bytes]]
 
 CHUNK_BYTES = 2**20
 _STREAM_SECONDS = 3600.0
+# The end of an archive lists what it holds, with a check sum of each: so much of it tells packages apart.
 _END_BYTES = 2**20
 
 
@@ -54,6 +54,11 @@ def upload(stub: StorageServiceStub, path: Path, *, learnware_id: str = "", prog
 
     The digest is found beside the sending, and told as soon as it is known.
 
+    Returns
+    -------
+    Sent
+        The upload, to be finished.
+
     Raises
     ------
     LearndockError
@@ -76,18 +81,20 @@ def upload(stub: StorageServiceStub, path: Path, *, learnware_id: str = "", prog
 def uploads_of(stub: StorageServiceStub, path: Path, learnware_id: str = "") -> Iterator[str]:
     """Ids of uploads of a package: first the one that was begun before, if one was, then new ones."""
     # The request id follows from the package, so a process that starts again is given the upload it had begun. One
-    # that was finished or expired is given as well; then the next number makes a new one.
-    size, directory = path.stat().st_size, _end_of(path)
+    # that was finished or expired is given as well; then the next number makes a new one. Its length and its end stand
+    # for the package: were they ever another's too, the dock would find a wrong digest, and forget that upload.
+    size = path.stat().st_size
+    end = _end_of(path, size)
     for number in itertools.count():
-        request_id = hashlib.sha256(f"{size} {directory} {learnware_id} {number}".encode()).hexdigest()
+        request_id = hashlib.sha256(f"{size} {end} {learnware_id} {number}".encode()).hexdigest()
         request = pb.StartUploadRequest(size_bytes=size, learnware_id=learnware_id, request_id=request_id)
         yield stub.StartUpload(request).upload.upload_id
 
 
-def _end_of(path: Path) -> str:
-    """Digest of the end of a package, where an archive tells what it holds, with check sums of all of it."""
+def _end_of(path: Path, size: int) -> str:
+    """Digest of the last `_END_BYTES` of a file of so many bytes."""
     with path.open("rb") as file:
-        file.seek(-min(_END_BYTES, path.stat().st_size), os.SEEK_END)
+        file.seek(max(0, size - _END_BYTES))
         return hashlib.sha256(file.read()).hexdigest()
 
 

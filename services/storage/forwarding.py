@@ -1,8 +1,8 @@
 """Large packages go on to where packages lie while they come, instead of once they have come.
 
-A package is forwarded once its sender told its SHA-256, if it comes in one stream. What is forwarded has
-that digest or is not kept; a forward that fails costs nothing but time, since the end of the upload then puts the
-package as it does all others.
+A package is forwarded once its sender told its SHA-256, if it comes in one stream. What is forwarded has that digest or
+is not kept; a forward that fails costs nothing but time, since the end of the upload then puts the package as it does
+all others.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import hashlib
 from itertools import cycle
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -75,11 +76,11 @@ def test_the_client_uploads_through_a_load_balancer(tmp_path: Path, settings: di
     replicas = [StorageProcess({**settings, "data_dir": tmp_path / name}) for name in ("one", "two")]
     try:
         stubs = [replica.stub(Role.USER, "ann") for replica in replicas]
-        balanced = RoundRobin(stubs)
+        balanced = cast(StorageServiceStub, RoundRobin(stubs))
         for number in range(3):
             path = tmp_path / "package.zip"
             path.write_bytes(package(str(number), weights=bytes(range(256)) * (2 * MIB // 256)))
-            sent = transfer.upload(balanced, path)  # type: ignore[arg-type]  # the same calls
+            sent = transfer.upload(balanced, path)
             finish = pb.FinishUploadRequest(upload_id=sent.upload_id, sha256=sent.sha256)
             learnware_id = balanced.FinishUpload(finish).learnware.learnware_id
             assert [download(stub, learnware_id) for stub in stubs] == [path.read_bytes()] * 2

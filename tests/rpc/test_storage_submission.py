@@ -14,6 +14,7 @@ import pytest
 
 from learndock import errors
 from learndock.account import Role
+from learndock.client import transfer
 from learndock.errors import Reason
 from learndock.v1 import storage_service_pb2 as pb
 from learndock.v1 import types_pb2
@@ -234,6 +235,22 @@ def test_a_new_version_means_what_its_learnware_means(storage: Storage) -> None:
         storage.submit(storage.bob, package("2"), learnware_id=learnware_id)
     assert denied.value.reason is Reason.NOT_OWNER
     assert len(storage.files()) == 1
+
+
+def test_what_came_of_another_package_with_the_same_end_is_never_taken(storage: Storage, tmp_path: Path) -> None:
+    data, path = package(**{"weights.bin": bytes(range(256)) * 12288}), tmp_path / "package.zip"
+    path.write_bytes(data)
+    upload_id = next(transfer.uploads_of(storage.ann, path))
+    another = pb.WriteUploadRequest(upload_id=upload_id, offset=0, data=bytes(MIB))
+    storage.ann.WriteUpload(iter([another]))
+    sent = transfer.upload(storage.ann, path)
+    assert sent.upload_id == upload_id
+    finish = pb.FinishUploadRequest(upload_id=upload_id, sha256=sent.sha256)
+    with pytest.raises(errors.DataLoss) as caught:
+        storage.ann.FinishUpload(finish)
+    assert caught.value.reason is Reason.HASH_MISMATCH
+    finish.upload_id = transfer.upload(storage.ann, path).upload_id
+    assert storage.ann.FinishUpload(finish).learnware.current_version.sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_a_second_stream_waits_for_the_first(storage: Storage) -> None:
