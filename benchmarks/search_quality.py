@@ -94,11 +94,10 @@ def _beside_optimum(folder: Path, families: Families) -> dict[str, Any]:
 def _ratios(index: DockIndex, specifications: Sequence[Specification]) -> tuple[list[float], list[int]]:
     island = next(iter(index.islands.values()))
     placed = list(island.living())
-    gram = scoring.gram(island.profile, placed)
     ratios, members = [], []
     for specification in specifications:
         task, answer = Task.under(island.profile, specification), ask(index, specification)
-        target = scoring.inner_products(task, placed)
+        gram, target = scoring.gram_and_target(task, placed)
         weights = simplex_weights(gram, target)
         ratios.append(_nearest(answer) / float(weights @ gram @ weights - 2 * target @ weights + task.norm))
         members.append(len(answer.blend.members) if answer.blend is not None else 1)
@@ -224,7 +223,7 @@ def _mmd2_of(index: DockIndex, specification: Specification, weights: Mapping[st
 def _least_mmd2_of(index: DockIndex, specification: Specification, weights: Mapping[str, float]) -> float:
     """MMD2 of the best mixture of its members: kinder to who chose them than the weights that they found."""
     placed, task = _among(index, specification, weights)
-    gram, target = scoring.gram(task.profile, placed), scoring.inner_products(task, placed)
+    gram, target = scoring.gram_and_target(task, placed)
     return _distance(task, placed, simplex_weights(gram, target))
 
 
@@ -235,5 +234,5 @@ def _among(index: DockIndex, specification: Specification, members: Collection[s
 
 
 def _distance(task: Task, placed: Sequence[Placed], shares: NDArray[np.float64]) -> float:
-    gram, target = scoring.gram(task.profile, placed), scoring.inner_products(task, placed)
+    gram, target = scoring.gram_and_target(task, placed)
     return float(shares @ gram @ shares - 2 * target @ shares + task.norm)

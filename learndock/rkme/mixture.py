@@ -24,7 +24,7 @@ Indices = NDArray[np.int64]
 MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
 # Sets that are kept after one member was exchanged, so that with a second exchange they may be the nearest.
-_WIDTH = 8
+_WIDTH = 5
 # What the distance must fall to for another set to take the place of one.
 _BETTER = 0.999
 # Added to a unit diagonal, so that equal candidates can be told apart.
@@ -76,34 +76,46 @@ def duality_gap(differences: Matrix, mixture: MixtureWeights) -> float:
     return float(max(0.0, gradient[mixture.members] @ mixture.weights - gradient.min()))
 
 
-def sparse_mixture(
-    differences: Matrix, weights: Vector, *, max_members: int, begun: Indices | None = None, parsimony: float = 1.0
-) -> MixtureWeights:
+def sparse_mixture(differences: Matrix, begun: Indices, *, max_members: int) -> MixtureWeights:
     """A mixture of few candidates that is nearly as near as the best of so many.
 
-    The heaviest of a mixture of many are taken, others join while there is room, and then one or two members are
-    exchanged where that helps.
+    Others join while there is room, and then one or two members are exchanged where that helps.
 
     Parameters
     ----------
     differences
         M of the candidates, [C, C].
-    weights
-        A near mixture of however many of them, [C].
+    begun
+        Members to begin with, at least one; those are left out first that are missed least.
     max_members
         Most members, at least 1.
-    begun
-        Members of another mixture to begin with, if it is nearer.
+    """
+    regular = _regular(differences)
+    found = _pruned(regular, begun, max_members)
+    found = _exchanged(regular, _extended(regular, found, max_members))
+    return _mixture(differences, regular, np.array(found.members))
+
+
+def pruned_mixture(differences: Matrix, *, max_members: int, parsimony: float) -> MixtureWeights:
+    """What is left of the mixture of all candidates, those leaving first that are missed least.
+
+    Parameters
+    ----------
+    differences
+        M of the candidates, [C, C].
+    max_members
+        Most members, at least 1.
     parsimony
         What fewer members may cost, at least 1: they are easier to tell apart in reuse.
     """
     regular = _regular(differences)
-    heavy = np.argsort(-weights, kind="stable")[:max_members]
-    starts = [heavy[weights[heavy] > 0], *([begun] if begun is not None else [])]
-    found = min((_pruned(regular, members, max_members) for members in starts), key=_distance)
-    found = _exchanged(regular, _extended(regular, found, max_members))
-    if parsimony > 1.0:
-        found = _fewest(regular, found, parsimony * found.mmd2 + _NOTHING)
+    found = _pruned(regular, np.arange(len(differences)), max_members)
+    allowed = parsimony * found.mmd2 + _NOTHING
+    while len(found.members) > 1:
+        fewer = _pruned(regular, np.array(found.members), len(found.members) - 1)
+        if fewer.mmd2 > allowed:
+            break
+        found = fewer
     return _mixture(differences, regular, np.array(found.members))
 
 
@@ -126,10 +138,6 @@ def _regular(differences: Matrix) -> Matrix:
     regular = differences.copy()
     np.fill_diagonal(regular, (1.0 + _JITTER) * differences.diagonal() + _TINY)
     return regular
-
-
-def _distance(one: _Set) -> float:
-    return one.mmd2
 
 
 def _mixture(differences: Matrix, regular: Matrix, members: Indices) -> MixtureWeights:
@@ -166,31 +174,19 @@ def _extended(regular: Matrix, found: _Set, max_members: int) -> _Set:
     return found
 
 
-def _exchanged(regular: Matrix, found: _Set, most: int = 2) -> _Set:
-    """The set with one or two members exchanged, or one at most, if that is nearer.
+def _exchanged(regular: Matrix, found: _Set) -> _Set:
+    """The set with one or two members exchanged, if that is nearer.
 
     Between the two exchanges a member may weigh less than `MIN_WEIGHT`.
     """
     if len(found.members) == len(regular):
         return found
     sets = [found]
-    for count, least in ((_WIDTH, 0.0), (1, MIN_WEIGHT))[-most:]:
+    for count, least in ((_WIDTH, 0.0), (1, MIN_WEIGHT)):
         members = [one.members for one in sets]
         fewer = sorted({one[:place] + one[place + 1 :] for one in members for place in range(len(one))})
         sets = _best_joined(regular, np.array(fewer, dtype=np.int64).reshape(len(fewer), -1), count, least) or [found]
     return sets[0] if sets[0].mmd2 < _BETTER * found.mmd2 else found
-
-
-def _fewest(regular: Matrix, found: _Set, allowed: float) -> _Set:
-    """The fewest candidates whose best mixture is no farther from the task than is allowed, from a set of more."""
-    while len(found.members) > 1:
-        fewer = _pruned(regular, np.array(found.members), len(found.members) - 1)
-        if len(found.members) < len(regular):  # of all candidates, the best but one are found at once
-            fewer = _exchanged(regular, fewer, most=1)
-        if fewer.mmd2 > allowed:
-            break
-        found = fewer
-    return found
 
 
 def _best_joined(regular: Matrix, sets: Indices, count: int, least: float = MIN_WEIGHT) -> list[_Set]:
@@ -218,7 +214,7 @@ def _joined(regular: Matrix, sets: Indices, least: float) -> Matrix:
     answers = inverse @ across
     lacking = 1.0 - answers.sum(axis=1)
     left = norms - np.einsum("nmc,nmc->nc", across, answers)
-    np.put_along_axis(left, sets, np.inf, axis=1)
+    left[np.arange(len(sets))[:, None], sets] = np.inf
     joining = lacking / np.maximum(left, _JITTER * norms)
     own = inverse.sum(axis=2)
     staying = (own[:, :, None] - answers * joining[:, None, :]).min(axis=1, initial=np.inf)

@@ -183,13 +183,17 @@ def _score(ordered: Iterator[tuple[float, Placed]], tally: Tally, budget: Budget
     """Score in the given order until the best k are proven (True), or the budget is spent (False)."""
     while True:
         # Nothing is proven before k are scored.
-        allowed = budget.remaining(len(tally), _STEP * max(1, -(-(k - len(tally)) // _STEP)))
+        allowed = budget.remaining(len(tally), max(_STEP, k - len(tally)))
         step = list(islice(ordered, max(1, allowed)))
         if not step or _proven(step[0][0], tally, budget):
             return True
         if allowed <= 0:
             return False
-        tally.add([placed for _, placed in step])
+        farthest = _farthest(tally)
+        near = [placed for bound, placed in step if bound <= farthest]
+        tally.add(near)
+        if len(near) < len(step):  # whatever comes later is bounded by more
+            return True
 
 
 def _proven(bound: float, tally: Tally, budget: Budget) -> bool:

@@ -1,9 +1,9 @@
-"""Short vectors that bound the distance of two specifications from both sides.
+"""Short vectors that bound the distance of two specifications from below.
 
 With e the projection of a mean embedding on the span of the profile's landmarks, in orthonormal coordinates, and r the
 length of what is left over,
 
-    |e_a - e_q|^2 + (r_a - r_q)^2  <=  MMD2(a, q)  <=  |e_a - e_q|^2 + (r_a + r_q)^2
+    |e_a - e_q|^2 + (r_a - r_q)^2  <=  MMD2(a, q)
 
 because a projection never lengthens and the left-overs obey the triangle inequality. The left side is the plain squared
 distance of the vectors [e, r]. Source of the projection: Williams and Seeger, Using the Nystrom method to speed up
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from learndock.rkme.kernel import squared_distances
 from services.search.entry import Entry, Placed
 from services.search.packs import WeightedAtoms
-from services.search.profile import Profile
+from services.search.profile import MAX_LANDMARKS, Profile
 
-# Vectors compared at a time: what lies between is 500 KB then.
+# Vectors compared at a time: what lies between is 250 KB then.
 _BLOCK = 256
+# More than single precision can lose of a sum of so many squares, whatever the order; Higham, Accuracy and Stability of
+# Numerical Algorithms, 2nd ed., section 3.1.
+_ROUNDING = (MAX_LANDMARKS + 4) * 2.0**-23
 
 
 def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.float64], float]:
@@ -29,8 +32,10 @@ def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.fl
     atoms = profile.scaler.transform(specification.atoms)
     weights = specification.weights
     kernel = profile.kernel
-    norm = float(weights @ kernel.sums(squared_distances(atoms, atoms), weights))
-    e = kernel.sums(squared_distances(profile.landmarks, atoms), weights) @ profile.projection
+    points = np.concatenate([profile.landmarks, atoms])
+    means = kernel.sums(squared_distances(points, atoms), weights)  # the embedding's values at these points
+    e = means[: len(profile.landmarks)] @ profile.projection
+    norm = float(weights @ means[len(profile.landmarks) :])
     left_over = np.sqrt(max(0.0, norm - float(e @ e)))
     return np.append(e, left_over), norm
 
@@ -43,18 +48,13 @@ def place(profile: Profile, entry: Entry) -> Placed:
     return Placed(entry, row.astype(np.float32), norm)
 
 
-def lower_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Lower bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to rounding."""
-    blocks = [_lower_bounds(rows[start : start + _BLOCK], query) for start in range(0, len(rows), _BLOCK)]
+def lower_bounds(rows: NDArray[np.float32], query: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Lower bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to how the vectors are rounded."""
+    target = query.astype(np.float32)
+    blocks = [_lower_bounds(rows[start : start + _BLOCK], target) for start in range(0, len(rows), _BLOCK)]
     return np.concatenate([np.zeros(0), *blocks])
 
 
-def _lower_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
-    difference = np.asarray(rows, dtype=np.float64) - query
-    return np.asarray(np.einsum("ij,ij->i", difference, difference))
-
-
-def upper_bounds(rows: NDArray[np.floating], query: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Upper bounds of the MMD2 of vectors [n, D' + 1] to a query [D' + 1], up to rounding."""
-    r = np.asarray(rows[:, -1], dtype=np.float64)
-    return lower_bounds(rows, query) + 4.0 * r * float(query[-1])
+def _lower_bounds(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float64]:
+    differences = rows - query
+    return np.asarray(np.vecdot(differences, differences) * (1.0 - _ROUNDING), dtype=np.float64)

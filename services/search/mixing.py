@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.mixture import PARSIMONY, differences_of, duality_gap, nearest_mixture, runner_up, sparse_mixture
+from learndock.rkme.mixture import (
+    PARSIMONY,
+    differences_of,
+    duality_gap,
+    nearest_mixture,
+    pruned_mixture,
+    runner_up,
+    sparse_mixture,
+)
 from services.search import scoring
 from services.search.certified import Candidates
 from services.search.entry import Placed
@@ -24,8 +32,7 @@ _MAX_CLAIMED_ERROR = 0.01
 # The nearest by themselves, and those that are added at a time along each direction in which mixtures lack something.
 _NEAREST = 16
 _ADDED = 5
-# Looks along what the mixture of many lacks, and of how many of its members one is left out in the look after these.
-_ROUNDS = 1
+# Of how many members of the mixture of many one is left out in the second look.
 _HEAVIEST = 12
 # Of those that are added, so many are tried in the mixture of many.
 _TRIED = 16
@@ -109,8 +116,7 @@ class _Pool:
     differences
         Inner products of their differences from the task, float64 [C, C].
     weights
-        The mixture, float64 [C]: the nearest of all at first, and then of those that weighed something with those
-        newcomers that promised most.
+        The mixture, float64 [C].
     """
 
     def __init__(self, task: Task, learnwares: Sequence[Placed]) -> None:
@@ -120,7 +126,8 @@ class _Pool:
         self.learnwares: list[Placed] = []
         self.differences = np.zeros((0, 0))
         self.weights = np.zeros(0)
-        self._take(learnwares, len(learnwares))
+        self._take(learnwares)
+        self._mix(np.arange(len(learnwares)))
 
     @property
     def lacking(self) -> NDArray[np.float64]:
@@ -141,26 +148,34 @@ class _Pool:
         offsets = self._offsets[members]
         return np.asarray(weights[:, None] * (offsets + self._q) - weights @ offsets)
 
-    def look(self, candidates: Candidates, directions: NDArray[np.float64]) -> bool:
-        """Take in who reaches far along directions [m, D]; whether there is anybody new."""
+    def look(self, candidates: Candidates, directions: NDArray[np.float64]) -> int:
+        """Take in who reaches far along directions [m, D]; how many newcomers there are. They weigh nothing yet."""
         found = candidates.along(directions, _ADDED)
         fresh = {one.entry.sequence: one for one in found if one.entry.sequence not in self._known}
         if fresh:
-            self._take(list(fresh.values()), _TRIED)
-        return bool(fresh)
+            self._take(list(fresh.values()))
+        return len(fresh)
 
-    def _take(self, fresh: Sequence[Placed], tried: int) -> None:
-        """Learnwares that are not in yet, of whom so many are tried in the mixture."""
-        count = len(self.learnwares)
+    def mix_in(self, newcomers: int) -> None:
+        """Make the mixture of those that weigh something in it, and of those newcomers that promise most."""
+        if not newcomers:
+            return
+        count = len(self.weights) - newcomers
+        promising = count + np.argsort(-(self._offsets[count:] @ self.lacking), kind="stable")[:_TRIED]
+        self._mix(np.concatenate([self.heaviest(count), promising]))
+
+    def _take(self, fresh: Sequence[Placed]) -> None:
+        """Learnwares that are not in yet."""
         offsets = np.array([placed.row[:-1] for placed in fresh]) - self._q
-        promising = count + np.argsort(-(offsets @ self.lacking), kind="stable")[:tried]
         self.learnwares += fresh
         self._known.update(placed.entry.sequence for placed in fresh)
         self._offsets = np.concatenate([self._offsets, offsets])
         self.differences = _grown(self.differences, offsets @ self._offsets.T)
-        mixed = np.concatenate([self.heaviest(count), promising])
-        self.weights = np.zeros(len(self.learnwares))
-        self.weights[mixed] = nearest_mixture(self.differences[np.ix_(mixed, mixed)])
+        self.weights = np.concatenate([self.weights, np.zeros(len(fresh))])
+
+    def _mix(self, chosen: NDArray[np.int64]) -> None:
+        self.weights[:] = 0.0
+        self.weights[chosen] = nearest_mixture(self.differences[np.ix_(chosen, chosen)])
 
 
 def _grown(matrix: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -175,11 +190,9 @@ def _pool(candidates: Candidates, task: Task, scored: Sequence[Scored]) -> _Pool
     """The nearest first, then those that add what their mixture lacks, as it is and without each member."""
     nearest = [one.placed for one in scored[:_NEAREST]]
     pool = _Pool(task, [one for one in nearest if one.entry.answer == nearest[0].entry.answer])
-    for _ in range(_ROUNDS):
-        if not pool.look(candidates, pool.lacking[None, :]):
-            break
+    pool.mix_in(pool.look(candidates, pool.lacking[None, :]))
     heavy = pool.heaviest(_HEAVIEST)
-    pool.look(candidates, pool.lacking_without_each(heavy, pool.weights[heavy]))
+    pool.mix_in(pool.look(candidates, pool.lacking_without_each(heavy, pool.weights[heavy])))
     return pool
 
 
@@ -189,12 +202,11 @@ def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Pl
     The best few of the pool, into which come those who add what they lack without each of them, while that helps.
     Embeddings alone decide: what the landmarks leave over of the right members is what they leave over of the task.
     """
-    found = sparse_mixture(pool.differences, pool.weights, max_members=max_members)
+    found = sparse_mixture(pool.differences, pool.heaviest(max_members), max_members=max_members)
     for _ in range(_EXCHANGES):
         if not pool.look(candidates, pool.lacking_without_each(found.members, found.weights)):
             break
-        before = found
-        found = sparse_mixture(pool.differences, pool.weights, max_members=max_members, begun=before.members)
+        before, found = found, sparse_mixture(pool.differences, found.members, max_members=max_members)
         if found.mmd2 > _WORTH * before.mmd2:
             break
     spare = runner_up(pool.differences, found.members)
@@ -202,9 +214,9 @@ def _promising(candidates: Candidates, pool: _Pool, max_members: int) -> list[Pl
 
 
 def _blend(learnwares: Sequence[Placed], task: Task, best: Scored, max_members: int) -> Blend:
-    target = scoring.inner_products(task, learnwares)
-    differences = differences_of(scoring.gram(task.profile, learnwares), target, task.norm)
-    found = sparse_mixture(differences, np.ones(len(differences)), max_members=max_members, parsimony=PARSIMONY)
+    gram, target = scoring.gram_and_target(task, learnwares)
+    differences = differences_of(gram, target, task.norm)
+    found = pruned_mixture(differences, max_members=max_members, parsimony=PARSIMONY)
     members = [learnwares[index] for index in found.members]
     distances = scoring.mmd2_of(task, members, target[found.members])
     return Blend(

@@ -79,9 +79,8 @@ def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
     starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
     rows = _rows(specifications, task.origin, task.profile.scaler.scale)
     weights = np.concatenate([specification.weights for specification in specifications])
-    d2 = rows @ task.columns
-    per_atom = weights * task.profile.kernel.sums(np.abs(d2, out=d2), task.weights)
-    return np.asarray(np.add.reduceat(per_atom, starts))
+    per_atom = _sums(task.profile, rows, task.columns, task.weights)
+    return np.asarray(np.add.reduceat(weights * per_atom, starts))
 
 
 def _rows(
@@ -116,17 +115,24 @@ def mmd2_of(task: Task, learnwares: Sequence[Placed], products: NDArray[np.float
     return np.asarray(np.round(np.maximum(distances, 0.0), DECIMALS), dtype=np.float64)
 
 
-def gram(profile: Profile, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
-    """Exact inner products of learnwares with one another, float64 [n, n]; O(n^2 K^2 d)."""
+def gram_and_target(task: Task, learnwares: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Exact inner products of learnwares with one another, float64 [n, n], and with the task, [n]; O(n^2 K^2 d)."""
     specifications = [placed.specification for placed in learnwares]
     weights = np.concatenate([specification.weights for specification in specifications])
     ends = np.cumsum([0, *(specification.atom_count for specification in specifications)])
-    origin = np.concatenate([specification.atoms for specification in specifications]).mean(axis=0, dtype=np.float64)
-    rows = _rows(specifications, origin, profile.scaler.scale)
+    rows = _rows(specifications, task.origin, task.profile.scaler.scale)
     columns = _columns(rows[:, :-2])
-    matrix = np.diag([placed.norm for placed in learnwares])
+    gram = np.diag([placed.norm for placed in learnwares])
     for i, (start, end) in enumerate(pairwise(ends[1:]), start=1):
-        d2 = rows[:start] @ columns[:, start:end]
-        per_atom = weights[:start] * profile.kernel.sums(np.abs(d2, out=d2), weights[start:end])
-        matrix[i, :i] = matrix[:i, i] = np.add.reduceat(per_atom, ends[:i])
-    return matrix
+        per_atom = _sums(task.profile, rows[:start], columns[:, start:end], weights[start:end])
+        gram[i, :i] = gram[:i, i] = np.add.reduceat(weights[:start] * per_atom, ends[:i])
+    per_atom = _sums(task.profile, rows, task.columns, task.weights)
+    return gram, np.add.reduceat(weights * per_atom, ends[:-1])
+
+
+def _sums(
+    profile: Profile, rows: NDArray[np.float64], columns: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Kernel values of rows [n, d + 2] and columns [d + 2, m], summed with weights [m], float64 [n]."""
+    d2 = rows @ columns
+    return profile.kernel.sums(np.abs(d2, out=d2), weights)

@@ -33,7 +33,8 @@ class Scored:
 class Tally:
     """Learnwares that were scored, each with bounds of its exact distance.
 
-    Most are only looked at in single precision; `settle` computes exactly those that may be among the best k.
+    The first k are computed exactly: where they come in the order of lower bounds, most stay among the best. The others
+    are only looked at in single precision; `settle` computes exactly those that may be among the best k.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class Tally:
 
     def add(self, learnwares: Sequence[Placed]) -> None:
         """Score some more."""
-        if self._screen is None:
+        if self._screen is None or len(self) < self._k:
             values = scoring.mmd2(self._task, learnwares)
             errors = np.zeros(len(values))
         else:

@@ -12,7 +12,7 @@ import pytest
 from learndock.rkme.discrepancy import mmd2
 from learndock.rkme.specification import Fidelity, Specification
 from services.search import background, profile
-from services.search.embedding import embed, lower_bounds, place, upper_bounds
+from services.search.embedding import embed, lower_bounds, place
 from services.search.entry import Entry
 from tests.support.search import TIME, learnware, specification
 
@@ -33,16 +33,15 @@ def split(one: Specification) -> Specification:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 12))
-def test_the_distance_lies_between_the_bounds(seed: int, dimension: int, landmarks: int) -> None:
+def test_the_distance_is_no_smaller_than_its_bound(seed: int, dimension: int, landmarks: int) -> None:
     generator = np.random.default_rng(seed)
     specifications = [specification(generator, dimension=dimension) for _ in range(6)]
     full = fitted(specifications)
     few = full.landmarks[:landmarks]
     under = replace(full, landmarks=few, projection=profile._inverse_root(full.kernel.gram(few, few)))
-    rows = np.stack([embed(under, one)[0] for one in specifications])
+    rows = np.stack([embed(under, one)[0] for one in specifications]).astype(np.float32)
     distances = [mmd2(scaled(under, one), scaled(under, specifications[0]), under.kernel) for one in specifications]
     assert (lower_bounds(rows, rows[0]) <= np.array(distances) + 1e-6).all()
-    assert (upper_bounds(rows, rows[0]) >= np.array(distances) - 1e-6).all()
 
 
 def test_all_atoms_as_landmarks_leave_nothing_over() -> None:

@@ -98,9 +98,8 @@ def test_a_mixture_is_nearly_the_best_that_enumeration_finds(tmp_path: Path, see
     live = filled_index(tmp_path, owners)
     island = live.current.islands["table-d2"]
     learnwares = list(island.living())
-    gram = scoring.gram(island.profile, learnwares)
     under = Task.under(island.profile, task)
-    target = scoring.inner_products(under, learnwares)
+    gram, target = scoring.gram_and_target(under, learnwares)
 
     def value(chosen: tuple[int, ...]) -> float:
         some = np.ix_(chosen, chosen)

@@ -52,7 +52,8 @@ def test_exact_products_are_those_of_the_kernel_s_own_matrix(tmp_path: Path, sca
     parts = [(scaler.transform(one.specification.atoms), one.specification.weights) for one in learnwares]
     expected = [weights @ kernel.gram(atoms, task.atoms) @ task.weights for atoms, weights in parts]
     assert scoring.inner_products(task, learnwares) == pytest.approx(expected, abs=1e-13)
-    gram = scoring.gram(task.profile, learnwares[:6])
+    gram, target = scoring.gram_and_target(task, learnwares[:6])
+    assert target == pytest.approx(expected[:6], abs=1e-13)
     for i, (atoms, weights) in enumerate(parts[:6]):
         for j, (others, shares) in enumerate(parts[:6]):
             assert gram[i, j] == pytest.approx(weights @ kernel.gram(atoms, others) @ shares, abs=1e-13)
@@ -89,6 +90,8 @@ def test_settled_best_are_exact_and_in_order(tmp_path: Path, k: int) -> None:
 def test_settling_ends_with_the_time(tmp_path: Path) -> None:
     task, learnwares = island(tmp_path, 0, dimension=7, scale=1.0, shift=0.0)
     tally = Tally(task, 5, exactly=False)
-    tally.add(learnwares)
+    farthest_first = [learnwares[position] for position in np.argsort(-scoring.mmd2(task, learnwares))]
+    tally.add(farthest_first[:5])
+    tally.add(farthest_first[5:])
     assert not tally.settle(lambda: 0.0)
     assert len(tally.ranked()) == COUNT
