@@ -67,7 +67,7 @@ def _serve(settings: dict[str, object], point: str, after: int, ready: Connectio
     os.environ.update(LEARNDOCK_FAULT_POINT=point, LEARNDOCK_FAULT_AFTER=str(after))
     application = build(Settings(service_token="secret", **settings))
     running = server.start([application], listen="127.0.0.1:0", authenticator=RoleTokens())
+    ready.send(running.address)  # first: a worker may die where it is told to as soon as it starts
     for worker in application.workers:
         worker.start()
-    ready.send(running.address)
     threading.Event().wait()
