@@ -99,4 +99,12 @@ class Shelf:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    files = (os.path.join(inside, name) for inside, _, names in os.walk(folder) for name in names)
+    return sum(_bytes_of(file) for file in files)
+
+
+def _bytes_of(file: str) -> int:
+    try:
+        return os.lstat(file).st_size
+    except FileNotFoundError:  # somebody else makes this folder just now, or takes it away
+        return 0

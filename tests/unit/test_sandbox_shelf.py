@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -73,3 +75,26 @@ def test_what_was_there_before_is_counted(shelf: Shelf, tmp_path: Path) -> None:
     (tmp_path / A / "module.py").write_bytes(bytes(3 * SIZE))
     put(shelf, tmp_path, B, 1)
     assert kept(tmp_path) == {B}
+
+
+def test_folders_that_others_are_making_do_not_stop_it(tmp_path: Path) -> None:
+    """Drafts beside it appear and vanish while their size is taken."""
+    shelf = Shelf(tmp_path, 100 * SIZE)
+    made = threading.Event()
+
+    def make() -> None:
+        with shelf.in_use(A):
+            (tmp_path / A).mkdir()
+            while not made.is_set():
+                (tmp_path / A / "package.part").write_bytes(bytes(SIZE))
+                (tmp_path / A / "package.part").rename(tmp_path / A / "package.zip")
+
+    with ThreadPoolExecutor() as other:
+        making = other.submit(make)
+        try:
+            for number in range(300):
+                put(shelf, tmp_path, f"{number:064x}", number)
+        finally:
+            made.set()
+        making.result()
+    assert A in kept(tmp_path)
