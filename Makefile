@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN    := .venv/bin
 # More options for pytest, such as `make test OPTIONS="-k search -x"`.
 OPTIONS ?=
+# Benchmarks run on the kernels that OpenBLAS chooses for the processor, whatever a machine's settings say.
+AS_IS  := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # What `make bench-identification` reads, and where it writes its figures.
 DATA   ?= ../shared/data/learnwares
 JSON   ?= build/identification.json
@@ -74,11 +76,11 @@ bench-identification: setup sandbox ## find and reuse the learnwares of DATA for
 	$(BIN)/python benchmarks/identification.py $(DATA) --json $(JSON)
 
 bench-spec: setup ## specifications of ours beside the reference engine's, then limits; OPTIONS="--small" to try
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec $(OPTIONS)
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.spec_limits
+	$(AS_IS) $(BIN)/python -m benchmarks.spec $(OPTIONS)
+	$(AS_IS) $(BIN)/python -m benchmarks.spec_limits
 
 bench-search: setup build/reference-venv/ready ## time certified search up to a million learnwares, beside the reference; SCRATCH=DIR holds 13 GB
-	$(BIN)/python -m benchmarks.search --reference build/reference-venv/bin/python $(if $(SCRATCH),--scratch $(SCRATCH)) $(OPTIONS)
+	$(AS_IS) $(BIN)/python -m benchmarks.search --reference build/reference-venv/bin/python $(if $(SCRATCH),--scratch $(SCRATCH)) $(OPTIONS)
 
 bench-search-choices: setup sandbox ## what the choices of search rest on: when it says that nothing fits, and whether labels would help
 	env OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.search_advice
@@ -94,19 +96,19 @@ build/reference-venv/ready:
 	touch $@
 
 bench-reuse: setup sandbox build/reference-venv/ready ## reuse with labels and without on four data sets; writes docs/evaluation.md; OPTIONS="--small" to try
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
+	$(AS_IS) OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.reuse --reference build/reference-venv/bin/python $(or $(OPTIONS),--report docs/evaluation.md)
 
 bench-hetero: setup build/reference-venv/ready ## learnwares of other columns, found by meaning and reused; OPTIONS="--small --json FILE" to try
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hetero --reference build/reference-venv/bin/python $(OPTIONS)
+	$(AS_IS) OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hetero --reference build/reference-venv/bin/python $(OPTIONS)
 
 bench-storage: setup ## transfers, small packages, lists and memory of storage; writes benchmarks/results/storage.json
 	$(BIN)/python -m benchmarks.storage --json benchmarks/results/storage.json $(OPTIONS)
 
 bench-validation: setup sandbox ## how quick validation is and what a sandbox costs; writes benchmarks/results/validation.json
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.validation --json benchmarks/results/validation.json $(OPTIONS)
+	$(AS_IS) OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.validation --json benchmarks/results/validation.json $(OPTIONS)
 
 bench-load: setup ## search under load: its peak, ten times that, 1,000 at once, a rolling restart; OPTIONS="--size 2000 --seconds 5" to try
-	$(BIN)/python -m benchmarks.load --json benchmarks/results/load.json $(OPTIONS)
+	$(AS_IS) $(BIN)/python -m benchmarks.load --json benchmarks/results/load.json $(OPTIONS)
 
 bench-console: setup ## how quickly the console paints, how heavy its pages are, and how it pages through 100,000 learnwares; needs chromium
 	$(BIN)/python -m benchmarks.console --json benchmarks/results/console.json $(OPTIONS)

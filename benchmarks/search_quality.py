@@ -33,11 +33,13 @@ from services.search.live import Change
 from services.search.packs import WeightedAtoms
 from services.search.scoring import Task
 from services.search.search import Answer, Question, search
+from services.search.turns import compute_on_one_processor
 
 BESIDE_REFERENCE = 3000
 _BUILT, _ROWS = 150, 2000
 _FOUR_PARTS = 10
 _SEARCHES = 20
+_ROUNDS = 5
 _REFERENCE_SECONDS = 1800
 _USER = Principal("user", "user", Role.USER)
 
@@ -145,8 +147,9 @@ def _beside_reference(folder: Path, families: Families, reference: Path) -> dict
         *(families.task(np.random.default_rng(seed), 4) for seed in range(_SEARCHES)),
     ]
     timed = some_tasks(families)
-    seconds, _ = _searched(index, timed)
-    _, answers = _searched(index, tasks)
+    answers = [ask(index, task) for task in tasks]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        seconds = alone.submit(_seconds, folder / "alone", families, timed).result()
     theirs = _reference_searches(folder, index, [*timed, *tasks], reference)
     mixtures = list(zip(tasks, theirs["weights"][len(timed) :], strict=True))
     distances = {
@@ -169,16 +172,19 @@ def _share(some: Sequence[float], others: Sequence[float]) -> float:
     return float(np.mean(some) / np.mean(others))
 
 
-def _searched(index: DockIndex, tasks: Sequence[Specification]) -> tuple[list[float], list[Answer]]:
-    """Seconds of every task's search, after one round that does not count, and their answers."""
+def _seconds(folder: Path, families: Families, tasks: Sequence[Specification]) -> list[float]:
+    """Seconds of every search in a program that does nothing else, each task several times, the first not counted."""
+    compute_on_one_processor()
+    index = filled(folder, families, BESIDE_REFERENCE)
     for task in tasks:
         ask(index, task)
-    seconds, answers = [], []
-    for task in tasks:
-        began = time.perf_counter()
-        answers.append(ask(index, task))
-        seconds.append(time.perf_counter() - began)
-    return seconds, answers
+    return [_second(index, task) for _ in range(_ROUNDS) for task in tasks]
+
+
+def _second(index: DockIndex, task: Specification) -> float:
+    began = time.perf_counter()
+    ask(index, task)
+    return time.perf_counter() - began
 
 
 def _reference_searches(

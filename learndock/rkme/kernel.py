@@ -72,17 +72,29 @@ class Kernel:
             total += values
         total *= 1.0 / len(self.gammas)  # many times cheaper than to divide
 
-    def sums(self, d2: NDArray[_Float], weights: NDArray[_Float]) -> NDArray[_Float]:
-        """Kernel values of squared distances [n, m], summed with weights [m], in their own precision, [n].
+    def sums(self, rows: NDArray[_Float], columns: NDArray[_Float], weights: NDArray[_Float]) -> NDArray[_Float]:
+        """Kernel values of n points and m others, summed with weights [m] of these, in their own precision, [n].
 
         Faster than to make a matrix of them first.
+
+        Parameters
+        ----------
+        rows
+            The points, as `widened` makes them, [n, d + 2].
+        columns
+            The others, from the same origin, as `facing` makes them, [d + 2, m].
+        weights
+            Weights of the others.
         """
-        rows = max(1, _BLOCK_VALUES // max(1, len(weights)))
-        blocks = [self._sums(d2[start : start + rows], weights) for start in range(0, len(d2), rows)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=d2.dtype)
+        count = max(1, _BLOCK_VALUES // max(1, len(weights)))
+        blocks = [self._sums(rows[start : start + count] @ columns, weights) for start in range(0, len(rows), count)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=rows.dtype)
 
     def _sums(self, d2: NDArray[_Float], weights: NDArray[_Float]) -> NDArray[_Float]:
-        total, values = np.zeros(len(d2), dtype=d2.dtype), np.empty_like(d2)
+        """The same of squared distances [n, m], which it changes."""
+        np.abs(d2, out=d2)  # what rounding made negative; no farther off, and faster than to cut
+        values = d2 if all(squarings is not None for _, squarings in self.steps[1:]) else np.empty_like(d2)
+        total = np.zeros(len(d2), dtype=d2.dtype)
         for gamma, squarings in self.steps:
             self._step(values, d2, gamma, squarings)
             total += values @ weights
@@ -96,7 +108,7 @@ class Kernel:
             np.exp(values, out=values)
         else:
             for _ in range(squarings):
-                np.multiply(values, values, out=values)
+                np.square(values, out=values)
 
     @cached_property
     def steps(self) -> tuple[tuple[float, int | None], ...]:
@@ -119,24 +131,31 @@ def squared_distances(x: Rows, y: Rows) -> NDArray[np.float64]:
     Both sides are shifted by the mean of `y` first, so that far-away data of small spread keeps its digits.
     """
     shift = np.asarray(y, dtype=np.float64).mean(axis=0)
-    a, b = _beside(x, shift), _beside(y, shift)
-    # |a - b|^2 as one product: [a, |a|^2, 1] with [-2b, 1, |b|^2].
-    a[:, -2], a[:, -1] = _squares(a[:, :-2]), 1.0
-    b[:, -2], b[:, -1] = 1.0, _squares(b[:, :-2])
-    b[:, :-2] *= -2.0
-    d2 = a @ b.T
+    d2 = widened(x, shift) @ facing(widened(y, shift))
     return np.asarray(np.maximum(d2, 0.0, out=d2))
 
 
-def _beside(rows: Rows, shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shifted rows, float64 [n, d + 2], with room for two more columns."""
-    wide = np.empty((len(rows), len(shift) + 2))
-    np.subtract(rows, shift, out=wide[:, :-2])
+def widened(points: Rows, origin: NDArray[_Float], per_square: NDArray[_Float] | None = None) -> NDArray[_Float]:
+    """Points a [n, d] told from an origin [d], as [a, |a|^2, 1], in the origin's precision, [n, d + 2].
+
+    Their product with what `facing` makes of others from the same origin is |a - b|^2. The nearer the origin, the fewer
+    digits are lost. `per_square` [d] tells what the square of each column's unit counts, if not 1.
+    """
+    told = np.subtract(points, origin, dtype=origin.dtype)
+    wide = np.empty((len(told), len(origin) + 2), dtype=origin.dtype)
+    wide[:, :-2] = told
+    np.square(told, out=told)
+    wide[:, -2] = told @ (np.ones_like(origin) if per_square is None else per_square)
+    wide[:, -1] = 1.0
     return wide
 
 
-def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.einsum("ij,ij->i", rows, rows))
+def facing(rows: NDArray[_Float], factors: NDArray[_Float] | float = 1.0) -> NDArray[_Float]:
+    """Widened points b [m, d + 2] as the other side of such a product: [-2b, 1, |b|^2], [d + 2, m].
+
+    Where one side is not told in scaled units, each column of b is multiplied by its factor [d].
+    """
+    return np.concatenate([(-2.0 * factors * rows[:, :-2]).T, rows[:, -1:].T, rows[:, -2:-1].T])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ in that is told by the inverse, so many sets are compared at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -54,10 +55,30 @@ class MixtureWeights:
 
 
 class _Set(NamedTuple):
-    """Candidates, ascending, with the distance of their best mixture."""
+    """Candidates, with the distance of their best mixture."""
 
-    members: tuple[int, ...]
+    members: Indices
     mmd2: float
+
+
+class _Joined(NamedTuple):
+    """The best mixtures of sets and one more candidate each.
+
+    Attributes
+    ----------
+    mmd2
+        Their distances, float64 [n, C].
+    lightest
+        What the lightest member weighs, negative where a mixture would be none; minus infinity for those that are
+        members already, float64 [n, C].
+    """
+
+    mmd2: Matrix
+    lightest: Matrix
+
+    def where_all_weigh(self, least: float) -> Matrix:
+        """The distances, infinite where somebody would weigh no more than `least`, float64 [n, C]."""
+        return np.where(self.lightest > least, self.mmd2, np.inf)
 
 
 def differences_of(gram: Matrix, target: Vector, target_norm: float) -> Matrix:
@@ -93,7 +114,7 @@ def sparse_mixture(differences: Matrix, begun: Indices, *, max_members: int) -> 
     regular = _regular(differences)
     found = _pruned(regular, begun, max_members)
     found = _exchanged(regular, _extended(regular, found, max_members))
-    return _mixture(differences, regular, np.array(found.members))
+    return _mixture(differences, regular, found.members)
 
 
 def pruned_mixture(differences: Matrix, *, max_members: int, parsimony: float) -> MixtureWeights:
@@ -112,11 +133,11 @@ def pruned_mixture(differences: Matrix, *, max_members: int, parsimony: float) -
     found = _pruned(regular, np.arange(len(differences)), max_members)
     allowed = parsimony * found.mmd2 + _NOTHING
     while len(found.members) > 1:
-        fewer = _pruned(regular, np.array(found.members), len(found.members) - 1)
+        fewer = _pruned(regular, found.members, len(found.members) - 1)
         if fewer.mmd2 > allowed:
             break
         found = fewer
-    return _mixture(differences, regular, np.array(found.members))
+    return _mixture(differences, regular, found.members)
 
 
 def runner_up(differences: Matrix, members: Indices) -> int | None:
@@ -128,8 +149,8 @@ def runner_up(differences: Matrix, members: Indices) -> int | None:
         return None
     regular = _regular(differences)
     left = max(1, len(members) - 2)
-    fewer = np.array([sorted(some) for some in combinations(members.tolist(), left)], dtype=np.int64)
-    nearest = _joined(regular, fewer, 0.0).min(axis=0)
+    fewer = members[_choices(len(members), left)]
+    nearest = _joined(regular, fewer).where_all_weigh(0.0).min(axis=0)
     nearest[members] = np.inf
     return int(nearest.argmin())
 
@@ -159,18 +180,19 @@ def _pruned(regular: Matrix, members: Indices, max_members: int) -> _Set:
         total, leaving = float(raw.sum()), int(raw.argmin())
         if len(members) == 1 or raw[leaving] >= MIN_WEIGHT * total:
             if len(members) <= max_members:
-                return _Set(tuple(sorted(members.tolist())), 1.0 / total)
+                return _Set(members, 1.0 / total)
             leaving = int((raw * raw / inverse.diagonal()).argmin())
-        members = np.delete(members, leaving)
+        members = members[np.arange(len(members)) != leaving]
 
 
 def _extended(regular: Matrix, found: _Set, max_members: int) -> _Set:
     """The set with more members, while there is room and that helps."""
     while len(found.members) < min(max_members, len(regular)):
-        joined = _best_joined(regular, np.array([found.members]), 1)
-        if not joined or joined[0].mmd2 > _BETTER * found.mmd2:
+        sets = found.members[None, :]
+        more = _nearest(sets, _joined(regular, sets))
+        if more.mmd2 > _BETTER * found.mmd2:
             break
-        found = joined[0]
+        found = more
     return found
 
 
@@ -179,47 +201,61 @@ def _exchanged(regular: Matrix, found: _Set) -> _Set:
 
     Between the two exchanges a member may weigh less than `MIN_WEIGHT`.
     """
-    if len(found.members) == len(regular):
+    count = len(found.members)
+    if count == len(regular):
         return found
-    sets = [found]
-    for count, least in ((_WIDTH, 0.0), (1, MIN_WEIGHT)):
-        members = [one.members for one in sets]
-        fewer = sorted({one[:place] + one[place + 1 :] for one in members for place in range(len(one))})
-        sets = _best_joined(regular, np.array(fewer, dtype=np.int64).reshape(len(fewer), -1), count, least) or [found]
-    return sets[0] if sets[0].mmd2 < _BETTER * found.mmd2 else found
+    fewer = _choices(count, count - 1)
+    once = found.members[fewer]
+    joined = _joined(regular, once)
+    begun = _begun(once, joined, found.members)
+    # Who joined stays: without it, these would be single exchanges again.
+    twice = begun[:, fewer[:-1]].reshape(len(begun) * (count - 1), count - 1)
+    best = min(_nearest(once, joined), _nearest(twice, _joined(regular, twice)), key=lambda one: one.mmd2)
+    return best if best.mmd2 < _BETTER * found.mmd2 else found
 
 
-def _best_joined(regular: Matrix, sets: Indices, count: int, least: float = MIN_WEIGHT) -> list[_Set]:
-    """Of the sets [n, m] with one more candidate each, those of the nearest mixtures, nearest first."""
-    values = _joined(regular, sets, least).ravel()
-    some = min(len(values), count + len(sets))  # what is in all of the sets with one more comes once from each
-    places = np.argpartition(values, some - 1)[:some]
-    places = places[np.argsort(values[places], kind="stable")]
-    found: dict[tuple[int, ...], float] = {}
-    for place, value in zip(places.tolist(), values[places].tolist(), strict=True):
-        if value == np.inf or len(found) == count:
-            break
-        row, joining = divmod(place, len(regular))
-        found.setdefault(tuple(sorted((*sets[row].tolist(), joining))), value)
-    return [_Set(members, value) for members, value in found.items()]
+def _begun(sets: Indices, joined: _Joined, members: Indices) -> Indices:
+    """The nearest few of the sets with one more candidate who is none of these members, and comes first, [k, m + 1]."""
+    distances = joined.where_all_weigh(0.0)
+    distances[:, members] = np.inf
+    places = np.argpartition(distances, min(_WIDTH, distances.size) - 1, axis=None)[:_WIDTH]
+    rows, joining = np.divmod(places[distances.ravel()[places] < np.inf], distances.shape[1])
+    return np.concatenate([joining[:, None], sets[rows]], axis=1)
 
 
-def _joined(regular: Matrix, sets: Indices, least: float) -> Matrix:
-    """Distances of the best mixtures of each set [n, m] and each candidate as one more member, float64 [n, C].
+def _nearest(sets: Indices, joined: _Joined) -> _Set:
+    """The nearest of the sets [n, m] with one more candidate each."""
+    distances = joined.where_all_weigh(MIN_WEIGHT)
+    if not distances.size:
+        return _Set(sets[:0], np.inf)
+    row, joining = divmod(int(distances.argmin()), distances.shape[1])
+    return _Set(np.append(sets[row], joining), float(distances[row, joining]))
 
-    Infinite where somebody would weigh no more than `least`, and for members. With the inverse of a set's matrix,
-    that of one more member is known by its Schur complement.
+
+def _joined(regular: Matrix, sets: Indices) -> _Joined:
+    """The best mixtures of each set [n, m] and each candidate as one more member.
+
+    With the inverse of a set's matrix, that of one more member is known by its Schur complement.
     """
-    inverse, across, norms = np.linalg.inv(_among(regular, sets)), regular[sets], regular.diagonal()
+    inverse, across, norms = np.linalg.inv(_among(regular, sets)), regular.take(sets, axis=0), regular.diagonal()
     answers = inverse @ across
     lacking = 1.0 - answers.sum(axis=1)
     left = norms - np.einsum("nmc,nmc->nc", across, answers)
-    left[np.arange(len(sets))[:, None], sets] = np.inf
     joining = lacking / np.maximum(left, _JITTER * norms)
     own = inverse.sum(axis=2)
     staying = (own[:, :, None] - answers * joining[:, None, :]).min(axis=1, initial=np.inf)
     total = own.sum(axis=1)[:, None] + lacking * joining
-    return np.where(np.minimum(staying, joining) > least * total, 1.0 / total, np.inf)
+    lightest = np.minimum(staying, joining) / total
+    lightest[np.arange(len(sets))[:, None], sets] = -np.inf
+    return _Joined(1.0 / total, lightest)
+
+
+@lru_cache(maxsize=64)
+def _choices(count: int, some: int) -> Indices:
+    """All ways to choose some of so many places, int64 [n, some]; the one without the first place comes last."""
+    chosen = np.array(list(combinations(range(count), some)), dtype=np.int64)
+    chosen.setflags(write=False)
+    return chosen
 
 
 def _among(matrix: Matrix, members: Indices) -> Matrix:

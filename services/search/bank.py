@@ -16,8 +16,10 @@ from services.search.entry import Placed
 
 # When fewer learnwares are admitted, all their bounds are computed at once instead of asking FAISS.
 _DIRECT_BELOW = 1024
-# The nearest that FAISS is asked for first, and how many of them are scored at a time until one knows how far to look.
-_FIRST = 256
+# The nearest that FAISS is asked for first, and where a bank holds many, whose proofs take more of them.
+_FIRST, _FIRST_OF_MANY = 128, 256
+_MANY = 2**15
+# How many of them are scored at a time until one knows how far to look.
 _GUESSED = 8
 # Numbers of a vector that FAISS searches: the first principal coordinates and the left-over.
 SHORT = 64
@@ -152,12 +154,13 @@ class Bank:
     ) -> Iterator[Reach]:
         target = _shortened(query.astype(np.float32)[None, :])
         parameters = _selecting(admitted) if not admitted.all() else None
-        distances, found = self.vectors.search(target, _FIRST, params=parameters)
+        first = _FIRST_OF_MANY if len(self) >= _MANY else _FIRST
+        distances, found = self.vectors.search(target, first, params=parameters)
         near = self._bounded(found[0], query, float(distances[0, -1]))
         surely_next = near.within(near.horizon)
         yield surely_next
         come, radius = len(surely_next.positions), farthest()
-        while radius == np.inf and come < _FIRST:  # the distances of some tell how far to look
+        while radius == np.inf and come < first:  # the distances of some tell how far to look
             yield near.beyond(come, come + _GUESSED)
             come, radius = come + _GUESSED, farthest()
         if radius < np.inf:

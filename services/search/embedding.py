@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learndock.rkme.kernel import squared_distances
+from learndock.rkme.kernel import facing, widened
 from services.search.entry import Entry, Placed
 from services.search.packs import WeightedAtoms
 from services.search.profile import MAX_LANDMARKS, Profile
@@ -31,11 +31,11 @@ def embed(profile: Profile, specification: WeightedAtoms) -> tuple[NDArray[np.fl
     """The vector [e, r], float64 [D' + 1], and |mu|^2 of a specification; O(K (K + D) d)."""
     atoms = profile.scaler.transform(specification.atoms)
     weights = specification.weights
-    kernel = profile.kernel
-    points = np.concatenate([profile.landmarks, atoms])
-    means = kernel.sums(squared_distances(points, atoms), weights)  # the embedding's values at these points
-    e = means[: len(profile.landmarks)] @ profile.projection
-    norm = float(weights @ means[len(profile.landmarks) :])
+    origin = weights @ atoms
+    rows = widened(atoms, origin)
+    columns = facing(rows)
+    e = profile.kernel.sums(widened(profile.landmarks, origin), columns, weights) @ profile.projection
+    norm = float(weights @ profile.kernel.sums(rows, columns, weights))
     left_over = np.sqrt(max(0.0, norm - float(e @ e)))
     return np.append(e, left_over), norm
 

@@ -10,17 +10,50 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.rkme.kernel import facing, widened
 from learndock.rkme.specification import Specification
 from services.search.embedding import embed
 from services.search.entry import Placed
-from services.search.packs import WeightedAtoms
 from services.search.profile import Profile
 
 # Distances are rounded to this many decimals, far below what a specification can tell: equal learnwares then tie
 # whatever the order of summation, and ties go by id.
 DECIMALS = 10
-# Learnwares scored at a time; a block of 100 atoms each against 100 takes 640 KB, which stays in the processor's cache.
-BLOCK = 8
+# Learnwares scored at a time: as many as are usually wanted, and their kernel values stay in the processor's cache.
+BLOCK = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Learnwares' specifications on top of one another.
+
+    Attributes
+    ----------
+    atoms
+        Their atoms in the data's own units, float32 [sum K, d].
+    weights
+        Their weights, float64 [sum K].
+    starts
+        Where the atoms of each begin, int64 [n].
+    """
+
+    atoms: NDArray[np.float32]
+    weights: NDArray[np.float64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, learnwares: Sequence[Placed]) -> Stack:
+        """Those of at least one learnware; reads them."""
+        specifications = [placed.specification for placed in learnwares]
+        return cls(
+            np.concatenate([specification.atoms for specification in specifications]),
+            np.concatenate([specification.weights for specification in specifications]),
+            np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])]),
+        )
+
+    def summed(self, per_atom: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weighted sums over the atoms of each, float64 [n]."""
+        return np.add.reduceat(self.weights * per_atom, self.starts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +90,17 @@ class Task:
 
     @cached_property
     def columns(self) -> NDArray[np.float64]:
-        """Its atoms for squared distances by one product with `_rows` from its origin, float64 [d + 2, K]."""
-        return _columns(self.atoms - self.weights @ self.atoms)
+        """Its atoms as the other side of `rows_of` learnwares, float64 [d + 2, K]."""
+        return facing(widened(self.atoms, self.weights @ self.atoms), 1.0 / self.profile.scaler.scale)
+
+    @cached_property
+    def per_square(self) -> NDArray[np.float64]:
+        """What the square of each column's own unit counts, float64 [d]."""
+        return self.profile.scaler.scale**-2
+
+    def rows_of(self, stack: Stack) -> NDArray[np.float64]:
+        """Atoms from this task's origin in the data's own units, widened, float64 [sum K, d + 2]."""
+        return widened(stack.atoms, self.origin, self.per_square)
 
     @classmethod
     def under(cls, profile: Profile, specification: Specification) -> Task:
@@ -75,32 +117,8 @@ def inner_products(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float
 
 
 def _block_products(task: Task, block: Sequence[Placed]) -> NDArray[np.float64]:
-    specifications = [placed.specification for placed in block]
-    starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
-    rows = _rows(specifications, task.origin, task.profile.scaler.scale)
-    weights = np.concatenate([specification.weights for specification in specifications])
-    per_atom = _sums(task.profile, rows, task.columns, task.weights)
-    return np.asarray(np.add.reduceat(weights * per_atom, starts))
-
-
-def _rows(
-    specifications: Sequence[WeightedAtoms], origin: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Scaled atoms a from an origin, as [a, |a|^2, 1], float64 [sum K, d + 2]."""
-    atoms = np.concatenate([specification.atoms for specification in specifications])
-    rows = np.empty((len(atoms), len(origin) + 2))
-    inner = rows[:, :-2]
-    np.subtract(atoms, origin, out=inner)
-    inner /= scale
-    np.einsum("ij,ij->i", inner, inner, out=rows[:, -2])
-    rows[:, -1] = 1.0
-    return rows
-
-
-def _columns(atoms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scaled atoms b from the same origin, as [-2b, 1, |b|^2], so that |a - b|^2 is a product, float64 [d + 2, K]."""
-    squares = np.einsum("ij,ij->i", atoms, atoms)
-    return np.concatenate([-2.0 * atoms.T, np.ones((1, len(atoms))), squares[None, :]])
+    stack = Stack.of(block)
+    return stack.summed(task.profile.kernel.sums(task.rows_of(stack), task.columns, task.weights))
 
 
 def mmd2(task: Task, learnwares: Sequence[Placed]) -> NDArray[np.float64]:
@@ -117,22 +135,11 @@ def mmd2_of(task: Task, learnwares: Sequence[Placed], products: NDArray[np.float
 
 def gram_and_target(task: Task, learnwares: Sequence[Placed]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Exact inner products of learnwares with one another, float64 [n, n], and with the task, [n]; O(n^2 K^2 d)."""
-    specifications = [placed.specification for placed in learnwares]
-    weights = np.concatenate([specification.weights for specification in specifications])
-    ends = np.cumsum([0, *(specification.atom_count for specification in specifications)])
-    rows = _rows(specifications, task.origin, task.profile.scaler.scale)
-    columns = _columns(rows[:, :-2])
+    kernel, stack = task.profile.kernel, Stack.of(learnwares)
+    rows, weights = task.rows_of(stack), stack.weights
+    columns = facing(rows, task.per_square)
     gram = np.diag([placed.norm for placed in learnwares])
-    for i, (start, end) in enumerate(pairwise(ends[1:]), start=1):
-        per_atom = _sums(task.profile, rows[:start], columns[:, start:end], weights[start:end])
-        gram[i, :i] = gram[:i, i] = np.add.reduceat(weights[:start] * per_atom, ends[:i])
-    per_atom = _sums(task.profile, rows, task.columns, task.weights)
-    return gram, np.add.reduceat(weights * per_atom, ends[:-1])
-
-
-def _sums(
-    profile: Profile, rows: NDArray[np.float64], columns: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Kernel values of rows [n, d + 2] and columns [d + 2, m], summed with weights [m], float64 [n]."""
-    d2 = rows @ columns
-    return profile.kernel.sums(np.abs(d2, out=d2), weights)
+    for i, (start, end) in enumerate(pairwise([*stack.starts[1:].tolist(), len(rows)]), start=1):
+        per_atom = kernel.sums(rows[:start], columns[:, start:end], weights[start:end])
+        gram[i, :i] = gram[:i, i] = np.add.reduceat(weights[:start] * per_atom, stack.starts[:i])
+    return gram, stack.summed(kernel.sums(rows, task.columns, task.weights))

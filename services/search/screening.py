@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from learndock.rkme.kernel import facing, widened
 from services.search import scoring
 from services.search.entry import Placed
-from services.search.scoring import BLOCK, Task
+from services.search.scoring import BLOCK, Stack, Task
 
 _UNIT = 2.0**-24
 # Roundings on the way from atoms to the terms of a squared distance, and from that to a kernel's value.
@@ -65,15 +66,12 @@ class Screen:
         self._task = task
         self._kernel = kernel
         self._shift = scaler.inverse(task.weights @ task.atoms).astype(np.float32)
-        self._per_unit = (scaler.scale**-2).astype(np.float32)
-        atoms = task.atoms - (self._shift - scaler.center) / scaler.scale
-        squares = np.einsum("ij,ij->i", atoms, atoms)
-        # |a - b|^2 as one product: [a, |a|^2, 1] with [-2b, 1, |b|^2], where a comes in the data's own units.
-        crossed = -2.0 * (atoms / scaler.scale).T
-        self._columns = np.concatenate([crossed, np.ones((1, count)), squares[None, :]]).astype(np.float32)
+        self._unit_squares = task.per_square.astype(np.float32)
+        rows = widened(task.atoms, (self._shift - scaler.center) / scaler.scale)
+        self._columns = facing(rows, 1.0 / scaler.scale).astype(np.float32)
         self._weights = task.weights.astype(np.float32)
         mean_gamma = float(np.mean(kernel.gammas))
-        self._spread = float(task.weights @ squares)
+        self._spread = float(task.weights @ rows[:, -2])
         self._per_square = 8.0 * (2 * width + _ROUNDINGS) * _UNIT * mean_gamma
         self._whatever = 2.0 * _UNIT * (count + _VALUE_ROUNDINGS * (1.0 + mean_gamma / min(kernel.gammas)))
 
@@ -91,16 +89,8 @@ class Screen:
 
     def _look(self, block: Sequence[Placed]) -> NDArray[np.float64]:
         """Inner products with the task, and weighted mean squares, float64 [2, n]."""
-        specifications = [placed.specification for placed in block]
-        starts = np.cumsum([0, *(specification.atom_count for specification in specifications[:-1])])
-        weights = np.concatenate([specification.weights for specification in specifications])
-        rows = np.empty((len(weights), len(self._columns)), dtype=np.float32)
-        atoms = rows[:, :-2]
-        np.subtract(np.concatenate([specification.atoms for specification in specifications]), self._shift, out=atoms)
+        stack = Stack.of(block)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told to be unknown
-            squares = np.square(atoms) @ self._per_unit
-            rows[:, -2], rows[:, -1] = squares, 1.0
-            d2 = rows @ self._columns
-            np.abs(d2, out=d2)  # what rounding made negative; no farther off, and faster than to cut
-            per_atom = self._kernel.sums(d2, self._weights)
-        return np.asarray(np.add.reduceat(np.stack([weights * per_atom, weights * squares]), starts, axis=1))
+            rows = widened(stack.atoms, self._shift, self._unit_squares)
+            per_atom = self._kernel.sums(rows, self._columns, self._weights)
+        return np.stack([stack.summed(one.astype(np.float64)) for one in (per_atom, rows[:, -2])])

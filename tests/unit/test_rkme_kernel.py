@@ -10,7 +10,7 @@ import pytest
 from learndock.errors import InvalidInput, Reason
 from learndock.learnware import Modality
 from learndock.rkme.discrepancy import compare, inner_product, mmd2
-from learndock.rkme.kernel import Kernel, RobustScaler, median_gamma, squared_distances
+from learndock.rkme.kernel import Kernel, RobustScaler, facing, median_gamma, squared_distances, widened
 from learndock.rkme.objective import EmbeddingObjective
 from learndock.rkme.specification import Specification
 
@@ -137,8 +137,10 @@ def test_sums_of_kernel_values_are_those_of_the_matrix(
     gammas: tuple[float, ...], dtype: type[np.float64 | np.float32], shape: tuple[int, int]
 ) -> None:
     generator = np.random.default_rng(0)
-    d2, weights = generator.exponential(size=shape).astype(dtype), generator.dirichlet(np.ones(shape[1])).astype(dtype)
-    found = Kernel(gammas).sums(d2, weights)
+    x, y = (generator.normal(size=(count, 4)) for count in shape)
+    weights = generator.dirichlet(np.ones(shape[1]))
+    sides = widened(x, y[0]), facing(widened(y, y[0])), weights
+    found = Kernel(gammas).sums(*(side.astype(dtype) for side in sides))
     assert found.dtype == dtype
-    expected = np.mean([np.exp(-gamma * d2.astype(np.float64)) for gamma in gammas], axis=0) @ weights
+    expected = Kernel(gammas).gram(x, y) @ weights
     assert found == pytest.approx(expected, rel=1e-13 if dtype is np.float64 else 1e-5)

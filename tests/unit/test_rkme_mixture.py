@@ -86,7 +86,7 @@ def test_one_more_member_is_told_as_if_solved_anew(seed: int, size: int) -> None
     embeddings, task = problem(seed, candidates=9, dimension=12)
     matrix = differences(embeddings, task)
     sets = np.array(list(combinations(range(9), size)), dtype=np.int64).reshape(-1 if size else 1, size)
-    found = mixture._joined(matrix, sets, MIN_WEIGHT)
+    found = mixture._joined(matrix, sets).where_all_weigh(MIN_WEIGHT)
     for row, chosen in enumerate(sets.tolist()):
         for joining in range(9):
             together = [*chosen, joining]
