@@ -20,6 +20,9 @@ from learndock.rkme.specification import Specification
 _TREES = 200
 _LEAST_LEAF = 2
 _NEIGHBOURS = 3
+# Weights are rounded to so many decimals: their last digits are lost when shares are sent or saved and made to sum to 1
+# again, and by these a tree may prefer one of two splits that are as good, so that the same reuser answers differently.
+_DECIMALS = 9
 # A member this much less likely than the likeliest one counts for nothing: a model may say anything of rows that it
 # does not know, and trees are never quite sure.
 _LEAST_LIKELY = 0.1
@@ -101,4 +104,4 @@ def _labelled_atoms(
     weights = np.concatenate(
         [share * specification.weights for share, specification in zip(shares(members), known, strict=True)]
     )
-    return known[0], atoms, np.repeat(np.arange(len(members)), counts), weights * len(weights)
+    return known[0], atoms, np.repeat(np.arange(len(members)), counts), np.round(weights * len(weights), _DECIMALS)

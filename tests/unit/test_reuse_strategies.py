@@ -227,6 +227,21 @@ class TestJobSelector:
         first, second = (JobSelectorReuser(self.members(), seed=3).fit().answer(rows) for _ in range(2))
         assert first.member_index.tolist() == second.member_index.tolist()
 
+    def test_the_last_digits_of_weights_change_nothing(self) -> None:
+        """They are lost on the way to a dock or into a package; atoms on a grid have many splits that are as good."""
+        rng = np.random.default_rng(0)
+        atoms = [rng.integers(0, 3, (40, 16)).astype(np.float32) for _ in range(2)]
+        known = [Specification(one, rng.dirichlet(np.ones(40))) for one in atoms]
+        rows = rng.integers(0, 3, (200, 16)).astype(float)
+
+        def shares(first: float) -> NDArray[np.float64]:
+            members = [member(Constant(1.0), first, specification=known[0])]
+            members.append(member(Constant(2.0), 1.0 - first, specification=known[1]))
+            return JobSelectorReuser(members).fit().router_.shares(rows, np.array([True, True]))
+
+        for weight in (0.5113496820213825, 0.3, 0.7):
+            assert np.array_equal(shares(weight), shares(np.nextafter(weight, 1.0)))
+
     def test_heavier_members_get_more_of_the_doubtful_rows(self) -> None:
         rows = np.random.default_rng(1).normal(0, 0.5, (300, 2))
 
