@@ -178,10 +178,10 @@ def _seconds(folder: Path, families: Families, tasks: Sequence[Specification]) -
     index = filled(folder, families, BESIDE_REFERENCE)
     for task in tasks:
         ask(index, task)
-    return [_second(index, task) for _ in range(_ROUNDS) for task in tasks]
+    return [_seconds_of(index, task) for _ in range(_ROUNDS) for task in tasks]
 
 
-def _second(index: DockIndex, task: Specification) -> float:
+def _seconds_of(index: DockIndex, task: Specification) -> float:
     began = time.perf_counter()
     ask(index, task)
     return time.perf_counter() - began

@@ -24,7 +24,7 @@ Indices = NDArray[np.int64]
 
 MIN_WEIGHT = 0.02
 PARSIMONY = 1.08
-# Sets that are kept after one member was exchanged, so that with a second exchange they may be the nearest.
+# Sets with one member exchanged that a second exchange is tried on.
 _WIDTH = 5
 # What the distance must fall to for another set to take the place of one.
 _BETTER = 0.999
@@ -224,10 +224,10 @@ def _begun(sets: Indices, joined: _Joined, members: Indices) -> Indices:
 
 
 def _nearest(sets: Indices, joined: _Joined) -> _Set:
-    """The nearest of the sets [n, m] with one more candidate each."""
+    """The nearest of the sets [n, m] with one more candidate each; infinitely far where there is none."""
     distances = joined.where_all_weigh(MIN_WEIGHT)
     if not distances.size:
-        return _Set(sets[:0], np.inf)
+        return _Set(np.zeros(0, dtype=np.int64), np.inf)
     row, joining = divmod(int(distances.argmin()), distances.shape[1])
     return _Set(np.append(sets[row], joining), float(distances[row, joining]))
 
